@@ -1,0 +1,65 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Errors that say what failed, where, what was seen and what to do next."""
+
+from __future__ import annotations
+
+
+class HoldfastError(Exception):
+    """Base of every error that a user may read.
+
+    :param what: what failed, as the start of a sentence.
+    :param where: the object it concerns: a path, a host, an attribute.
+    :param seen: what was found instead of what was expected.
+    :param todo: what the user can do about it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", seen: str = "", todo: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.seen = seen
+        self.todo = todo
+
+    def __str__(self) -> str:
+        text = self.what
+        if self.where:
+            text += f" ({self.where})"
+        if self.seen:
+            text += f": {self.seen}"
+        if self.todo:
+            text += f" -- {self.todo}"
+        return text
+
+
+class InputError(HoldfastError):
+    """The declaration is wrong. Nothing has been changed."""
+
+
+class CommandError(HoldfastError):
+    """A program failed, was missing or did not end in time."""
+
+
+class WebError(HoldfastError):
+    """An HTTP service did not answer, or not with what its API promises.
+
+    :param status: the HTTP status, 0 where no answer came at all.
+    """
+
+    def __init__(self, what: str, *, status: int = 0, where: str = "", seen: str = "", todo: str = "") -> None:
+        super().__init__(what, where=where, seen=seen, todo=todo)
+        self.status = status
+
+
+class WorldChanged(HoldfastError):
+    """What a step was planned for is no longer what is there. The step was not carried out."""
+
+
+class DeadlineError(HoldfastError):
+    """A state that was waited for did not come about in time."""
+
+
+class ClaimError(HoldfastError):
+    """Another run is changing the same cluster."""

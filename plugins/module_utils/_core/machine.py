@@ -1,0 +1,193 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one handle through which rooms touch a machine, so that tests can put another in its place.
+
+``observe.py`` uses the reading half, ``act.py`` also the writing half; ``model.py`` and ``plan.py`` get neither.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._core import command, web
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError
+
+_KINDS = (
+    (stat.S_ISREG, "file"),
+    (stat.S_ISDIR, "directory"),
+    (stat.S_ISLNK, "link"),
+    (stat.S_ISBLK, "block"),
+    (stat.S_ISCHR, "character"),
+    (stat.S_ISFIFO, "fifo"),
+    (stat.S_ISSOCK, "socket"),
+)
+
+
+class Machine:
+    """This host, as the rooms see it."""
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str | None = None,
+        env: Mapping[str, str] | None = None,
+        deadline: float = 30.0,
+        ok: Container[int] = (0,),
+    ) -> command.Completed:
+        """See :func:`command.run`."""
+        return command.run(argv, stdin=stdin, env=env, deadline=deadline, ok=ok)
+
+    def has_program(self, name: str) -> bool:
+        """Whether a program of that name can be run."""
+        return command.find_program(name) is not None
+
+    def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: Any = None,
+        credentials: web.Credentials = web.Credentials(),
+        deadline: float = 5.0,
+    ) -> web.Answer:
+        """See :func:`web.fetch`."""
+        return web.fetch(url, method=method, body=body, credentials=credentials, deadline=deadline)
+
+    def kind(self, path: str) -> str | None:
+        """What stands at a path, links not followed: file, directory, link, block, ... or None."""
+        try:
+            mode = os.lstat(path).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return next((name for test, name in _KINDS if test(mode)), "other")
+
+    def real(self, path: str) -> str:
+        """The path with every link resolved."""
+        return os.path.realpath(path)
+
+    def link(self, path: str) -> str:
+        """Where the link at this path points, as written."""
+        return os.readlink(path)
+
+    def names(self, path: str) -> list[str]:
+        """The sorted names in a directory; none where there is no such directory.
+
+        Names that are not UTF-8 carry surrogate escapes, as everywhere in Python.
+        """
+        try:
+            return sorted(os.listdir(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def read(self, path: str, limit: int = 16 * 1024 * 1024) -> bytes | None:
+        """A file's first ``limit`` bytes, links followed; None where there is none (or it is no regular file)."""
+        try:
+            with open(path, "rb") as file:
+                return file.read(limit)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def held_by_others(self, path: str) -> str | None:
+        """Why a block device cannot be opened exclusively (``busy``, ...), or None when it can.
+
+        ``O_EXCL`` without ``O_CREAT`` on a block device fails with EBUSY while it is mounted, a member of md or
+        device-mapper, or opened exclusively by a program (open(2)). Nothing is written.
+        """
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC)
+        except OSError as error:
+            return "busy" if error.errno == errno.EBUSY else os.strerror(error.errno or 0)
+        os.close(handle)
+        return None
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that only goes forward."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait between two polls of a deadline loop."""
+        time.sleep(seconds)
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def write(self, path: str, content: bytes, *, mode: int = 0o644, staging: str = "/var/lib/holdfast/staging") -> None:
+        """Replace or create a file in one step; a reader sees the old or the new content, never a part.
+
+        The temporary file lives in ``staging``, not beside the target: some programs read every file of their
+        configuration directory. Where staging is on another file system, the nearest ancestor of the target's
+        directory on the target's file system takes its place.
+        """
+        directory = os.path.dirname(path)
+        try:
+            os.makedirs(directory, mode=0o755, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=".holdfast-", dir=self._staging_for(directory, staging))
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fchmod(file.fileno(), mode)
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+            except BaseException:
+                if os.path.exists(temporary):
+                    os.unlink(temporary)
+                raise
+            self._sync_directory(directory)
+        except OSError as error:
+            raise HoldfastError(
+                "the file could not be written", where=path, seen=error.strerror or str(error),
+                todo="look at the file system's space and mount options; the old file is still in place",
+            ) from error
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a link; none there is no error."""
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        self._sync_directory(os.path.dirname(path))
+
+    def move(self, source: str, target: str) -> None:
+        """Rename a file or a link, making the target's directory."""
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        shutil.move(source, target)
+
+    def make_directory(self, path: str, mode: int = 0o755) -> None:
+        """Make a directory and its ancestors; one that is there stays as it is."""
+        os.makedirs(path, mode=mode, exist_ok=True)
+
+    @staticmethod
+    def _staging_for(directory: str, staging: str) -> str:
+        os.makedirs(staging, mode=0o700, exist_ok=True)
+        device = os.stat(directory).st_dev
+        if os.stat(staging).st_dev == device:
+            return staging
+        # Two levels up at least: /etc/mesos-slave/attributes and /etc/mesos-slave are both read by the init wrapper.
+        candidate = os.path.dirname(os.path.dirname(directory))
+        if os.stat(candidate).st_dev != device:
+            raise OSError(errno.EXDEV, f"neither {staging} nor {candidate} is on the file system of {directory}")
+        return candidate
+
+    @staticmethod
+    def _sync_directory(directory: str) -> None:
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
