@@ -9,17 +9,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import command, web
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import ClaimError, HoldfastError
 
 _KINDS = (
     (stat.S_ISREG, "file"),
@@ -112,6 +114,20 @@ class Machine:
         os.close(handle)
         return None
 
+    def is_locked(self, path: str) -> bool:
+        """Whether some process holds the lock of :meth:`locked` on this file now."""
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def time(self) -> float:
         """Seconds since the epoch."""
         return time.time()
@@ -167,6 +183,34 @@ class Machine:
         """Rename a file or a link, making the target's directory."""
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
         shutil.move(source, target)
+
+    @contextlib.contextmanager
+    def locked(self, path: str, wait: float) -> Iterator[None]:
+        """Hold a file's lock; the kernel releases it when this process ends, however it ends.
+
+        :param wait: seconds to wait for another holder.
+        :raises ClaimError: the other holder is still there.
+        """
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            end = time.monotonic() + wait
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > end:
+                        raise ClaimError(
+                            "another acting call is still at work on this host",
+                            where=path,
+                            seen=f"its lock was not released in {wait:g} s",
+                            todo="wait until it has ended and run again",
+                        ) from None
+                    time.sleep(0.1)
+            yield
+        finally:
+            os.close(handle)
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         """Make a directory and its ancestors; one that is there stays as it is."""
