@@ -1,0 +1,22 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hosts of the inventory as the URLs of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+
+def endpoints(hosts: Sequence[str], hostvars: Mapping[str, Any], port: int, scheme: str = "http") -> list[str]:
+    """Documented in endpoints.yml."""
+    return [f"{scheme}://{hostvars[host].get('ansible_host', host)}:{port}" for host in hosts]
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., list[str]]]:
+        return {"endpoints": endpoints}

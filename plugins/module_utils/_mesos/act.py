@@ -1,0 +1,127 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carries the steps of a Mesos agent out, and sees each effect with its own eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._core import identity, service
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Step
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import DeadlineError, HoldfastError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import observe
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import losses
+
+_POLL_SECONDS = 0.1
+# A link that was set aside is kept here: which agent ID a host had, and until when.
+_FORGOTTEN = f"{identity.STATE}/mesos/forgotten"
+
+
+@dataclass
+class AgentHands:
+    """What acts on one agent.
+
+    :param masters: URLs of the declared masters.
+    :param expendable: frameworks whose work does not count as a loss.
+    :param shown: after a start, the agent as the leading master shows it.
+    """
+
+    machine: Machine
+    masters: Sequence[str]
+    credentials: Credentials
+    expendable: Sequence[str] = ()
+    shown: dict[str, Any] | None = field(default=None, init=False)
+
+    def look(self, parts: frozenset[str]) -> dict[str, Any]:
+        """The parts of the world that conditions ask for: ``files``, ``checkpoint``, ``losses``, ``availability``."""
+        world: dict[str, Any] = {}
+        if parts - {"availability"}:
+            agent = observe.observe_agent(self.machine)
+            world["files"] = agent["files"]
+            world["checkpoint"] = agent["checkpoint"]
+            world["losses"] = losses(agent["work"], self.expendable)
+        if "availability" in parts:
+            world["availability"] = {
+                "connected": observe.observe_master(self.machine, self.masters, self.credentials, None)["connected"]
+            }
+        return world
+
+    def execute(self, step: Step) -> None:
+        """Carry one step out.
+
+        :raises HoldfastError: it did not have its effect.
+        """
+        effects = {
+            "write_file": self._write_file,
+            "remove_file": self._remove_file,
+            "write_record": self._write_record,
+            "enable_unit": lambda args: service.change_unit(self.machine, "enable", args["unit"]),
+            "stop_unit": lambda args: service.change_unit(self.machine, "stop", args["unit"]),
+            "forget_agent_id": self._forget_agent_id,
+            "start_agent": lambda args: self._start("start", args),
+            "restart_agent": lambda args: self._start("restart", args),
+        }
+        effects[step.kind](step.args)
+
+    def _write_file(self, args: Mapping[str, Any]) -> None:
+        self.machine.write(args["path"], args["content"].encode())
+
+    def _remove_file(self, args: Mapping[str, Any]) -> None:
+        self.machine.remove(args["path"])
+
+    def _write_record(self, args: Mapping[str, Any]) -> None:
+        identity.write_json(self.machine, args["path"], args["record"])
+
+    def _forget_agent_id(self, args: Mapping[str, Any]) -> None:
+        """Move the link away; the checkpoint itself stays where it is until the agent's own garbage collection."""
+        self.machine.move(args["link"], f"{_FORGOTTEN}/{int(self.machine.time())}-{args['agent_id']}")
+
+    def _start(self, verb: str, args: Mapping[str, Any]) -> None:
+        """Start or restart, then poll until the leading master shows the agent with the wanted attributes."""
+        began = self.machine.time()
+        restarts = service.observe_unit(self.machine, args["unit"])["restarts"]
+        service.change_unit(self.machine, verb, args["unit"])
+        end = self.machine.monotonic() + args["timeout"]
+        seen = "nothing yet"
+        while True:
+            seen, shown = self._registered(args)
+            if shown is not None:
+                self.shown = shown
+                return
+            unit = service.observe_unit(self.machine, args["unit"])
+            if unit["sub"] in ("auto-restart", "failed", "dead") or unit["restarts"] > restarts:
+                raise HoldfastError(
+                    f"the agent does not stay up: {args['unit']} ended with status {unit['exit_status']}",
+                    seen=observe.agent_words(self.machine, began) or "it left no word",
+                    todo="mend what it says, then run again; the files are as planned and nothing else was touched",
+                )
+            if self.machine.monotonic() > end:
+                raise DeadlineError(
+                    f"the leading master did not show the agent with the wanted attributes within {args['timeout']:g} s",
+                    seen=seen,
+                    todo="look at the agent's and the master's logs; run again when they reach each other",
+                )
+            self.machine.sleep(_POLL_SECONDS)
+
+    def _registered(self, args: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
+        """What is missing yet, in words, or the agent as the leading master shows it."""
+        running = observe.observe_running(self.machine, self.credentials)
+        if running is None or running["recovering"] or not running["agent_id"]:
+            return "the agent has not registered", None
+        if running["attributes"] != args["attributes"]:
+            return f"the agent reports {running['attributes']}", None
+        master = observe.observe_master(self.machine, self.masters, self.credentials, running)
+        if master["error"]:
+            return str(master["error"]), None
+        for agent in master["agents"]:
+            if agent["id"] == running["agent_id"]:
+                if agent["active"] and agent["attributes"] == args["attributes"]:
+                    return "", dict(agent)
+                return f"the leading master shows it {'' if agent['active'] else 'in'}active with {agent['attributes']}", None
+        return f"the leading master {master['leader']} does not list {running['agent_id']}", None

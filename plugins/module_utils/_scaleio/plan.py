@@ -1,0 +1,685 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plans the imperative attributes of a whole cluster: observations in, phases out. Pure.
+
+Three things are never yielded, and are checked after every single step: an agent that had imperative attributes and
+would, if restarted right then, have none (the framework would take all its disks); a device or a protection domain that
+neither the old nor the new layout has; a device that would be in two pools.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Phase, Plan, Step
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import (
+    assign_ordinals,
+    identity_conflicts,
+    record_path,
+)
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import plan as mesos
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
+
+SYSTEM = "scaleio"
+# Its executors are started again from the next offer; the data path is host packages (framework v0.3.1, mesos.go).
+FRAMEWORK = "ScaleIO Framework"
+
+Observation = Mapping[str, Any]
+Writes = list[tuple[str, "str | None"]]
+Selector = Callable[[str, Sequence[Mapping[str, Any]]], Any]
+
+
+def previous_path(cluster: str) -> str:
+    """Where a node keeps the attribute set that was in force before the last change."""
+    return f"/var/lib/holdfast/{SYSTEM}/{cluster}.previous.json"
+
+
+# -- the order of writes ----------------------------------------------------------------------------------------------
+
+
+def order_writes(old: Mapping[str, str], new: Mapping[str, str]) -> Writes:
+    """The order in which attribute files are written (value) and removed (None).
+
+    Leaves before roots when adding, roots before leaves when removing, and devices leave their old pool before they
+    enter another. Where a name changes its meaning (a pool becomes a domain), the node passes through "contributes
+    nothing": only ``scaleio-sdc-domains`` is left while the rest is rewritten.
+
+    :param old: the ``scaleio-`` attributes on disk.
+    :param new: those that there will be.
+    :raises ValueError: no safe order exists; tests show that this does not happen.
+    """
+    for order in (_direct_order, _order_through_marker):
+        writes = order(old, new)
+        if not any(_unsafe_states(old, new, writes)):
+            return writes
+    raise ValueError(f"no safe order of writes from {dict(old)} to {dict(new)}")
+
+
+def _direct_order(old: Mapping[str, str], new: Mapping[str, str]) -> Writes:
+    roots = [name for name in (model.SDS_ROOT, model.SDC_ROOT) if name in new]
+    home = {device: pools for device, pools in model.framework_view(new).device_pools().items()}
+    state = dict(old)
+    writes: Writes = []
+
+    def put(name: str, value: str | None) -> None:
+        if state.get(name) != value:
+            writes.append((name, value))
+            if value is None:
+                del state[name]
+            else:
+                state[name] = value
+
+    for pools in model.framework_view(old).provides.values():
+        for pool in pools:
+            name = f"scaleio-sds-{pool}"
+            devices = old.get(name, "").split(",") if old.get(name) else []
+            keep = [d for d in devices if not home.get(d) or any(p == pool for _domain, p in home[d])]
+            if len(keep) < len(devices):
+                put(name, ",".join(keep) or None)
+    leaves = [name for name in new if name not in roots]
+    for name in sorted(leaves, key=_depth(new)):
+        put(name, new[name])
+    for name in roots:
+        put(name, new[name])
+    for name in sorted((name for name in old if name not in new), key=lambda n: (n not in (model.SDS_ROOT, model.SDC_ROOT), n)):
+        if name in state:
+            put(name, None)
+    return writes
+
+
+def _order_through_marker(old: Mapping[str, str], new: Mapping[str, str]) -> Writes:
+    """Reduce the node to its client root, then build the new layout with the server root last."""
+    marker = old.get(model.SDC_ROOT) or new.get(model.SDC_ROOT) or old.get(model.SDS_ROOT) or new.get(model.SDS_ROOT, "")
+    writes: Writes = []
+    if model.SDC_ROOT not in old and marker:
+        writes.append((model.SDC_ROOT, marker))
+    if model.SDS_ROOT in old:
+        writes.append((model.SDS_ROOT, None))
+    writes.extend((name, None) for name in sorted(old) if name not in (model.SDS_ROOT, model.SDC_ROOT) and old[name] != new.get(name))
+    roots = (model.SDS_ROOT, model.SDC_ROOT)
+    writes.extend((name, new[name]) for name in sorted(new) if name not in roots and old.get(name) != new[name])
+    if model.SDS_ROOT in new:
+        writes.append((model.SDS_ROOT, new[model.SDS_ROOT]))
+    if new.get(model.SDC_ROOT) != marker:
+        writes.append((model.SDC_ROOT, new.get(model.SDC_ROOT)))
+    return writes
+
+
+def _depth(files: Mapping[str, str]) -> Callable[[str], tuple[bool, str]]:
+    """Pools before domains: a domain's list may only name pools whose devices stand."""
+    domains = {
+        f"scaleio-{part}-{domain}" for part in ("sds", "sdc") for domain in files.get(f"scaleio-{part}-domains", "").split(",")
+    }
+    return lambda name: (name in domains, name)
+
+
+def states(old: Mapping[str, str], writes: Writes) -> Iterator[dict[str, str]]:
+    """Every content of the directory that a restarted agent could read while the writes are carried out."""
+    state = dict(old)
+    for name, value in writes:
+        if value is None:
+            state.pop(name, None)
+        else:
+            state[name] = value
+        yield dict(state)
+
+
+def _unsafe_states(old: Mapping[str, str], new: Mapping[str, str], writes: Writes) -> Iterator[str]:
+    before, after = model.framework_view(old), model.framework_view(new)
+    homes_before, homes_after = before.device_pools(), after.device_pools()
+    domains = set(before.provides) | set(after.provides)
+    for state in states(old, writes):
+        view = model.framework_view(state)
+        if before.imperative and after.imperative and not view.imperative:
+            yield f"not imperative: {state}"
+        if not set(view.provides) <= domains:
+            yield f"a domain of neither layout: {state}"
+        for device, homes in view.device_pools().items():
+            allowed = homes_before.get(device, set()) | homes_after.get(device, set())
+            if not homes <= allowed:
+                yield f"{device} in a pool of neither layout: {state}"
+            if len(homes) > max(1, len(homes_before.get(device, ())), len(homes_after.get(device, ()))):
+                yield f"{device} in two pools: {state}"
+
+
+# -- one node ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class NodePlan:
+    """What one node needs, with everything that speaks against it.
+
+    :param resolved: protection domain -> pool -> device paths, once the requests are resolved.
+    """
+
+    member: str
+    rack: str
+    steps: list[Step] = field(default_factory=list)
+    restarts: bool = False
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    resolved: list[tuple[str, list[tuple[str, list[str]]]]] = field(default_factory=list)
+    sdc_domains: list[str] = field(default_factory=list)
+    device_sizes: dict[str, int] = field(default_factory=dict)
+
+
+def owned(files: Mapping[str, str]) -> dict[str, str]:
+    """The attributes that belong to this collection: those of the ``scaleio-`` prefix."""
+    return {name: value for name, value in files.items() if name.startswith(model.OWNED_PREFIX)}
+
+
+def plan_node(
+    observation: Observation, ordinal: int, select: Selector, connected_at_least: int | None, cluster_domains: Sequence[str]
+) -> NodePlan:
+    """Plan one node by itself.
+
+    :param select: evaluates a JMESPath expression over the devices.
+    :param connected_at_least: see :class:`mesos.Policy`.
+    :param cluster_domains: the protection domains that some sds of the cluster declares.
+    """
+    wanted, agent = observation["wanted"], observation["agent"]
+    node = NodePlan(observation["member"], wanted["rack"])
+    node.errors.extend(wanted["errors"])
+    node.warnings.extend(wanted["warnings"])
+    node.errors.extend(obstacle["sentence"] for obstacle in agent["obstacles"])
+    if node.errors:
+        return node
+    current = owned(agent["files"])
+    target = _target(observation, current, select, cluster_domains, node)
+    if node.errors or target is None:
+        return node
+    writes = order_writes(current, target)
+    others = {name: value for name, value in agent["files"].items() if name not in current}
+    desired = {**others, **target}
+    settings = wanted["settings"]
+    policy = mesos.Policy(
+        allow_work_loss=tuple(wanted["allow_work_loss"]),
+        expendable=(FRAMEWORK,),
+        registration_timeout=settings["registration_timeout"],
+        connected_at_least=connected_at_least,
+    )
+    change, takeover, refused = mesos.takeover(agent, desired, policy)
+    if settings["only_new"] and _joined(observation):
+        if takeover or writes:
+            node.warnings.append("has joined before and is left as it is, although it differs from its declaration")
+        return node
+    node.errors.extend(refused)
+    if change.kind == "none" and not writes:
+        node.errors.extend(_not_registered(observation))
+        return node
+    node.steps = [
+        *_join_steps(observation, ordinal),
+        *_remember_steps(observation, current, writes),
+        *_write_steps(agent["attributes_dir"], current, writes),
+        *takeover,
+    ]
+    node.restarts = bool(takeover) and agent["unit"]["active"] == "active"
+    return node
+
+
+def declared_files(
+    observation: Observation, select: Selector, cluster_domains: Sequence[str]
+) -> tuple[dict[str, str] | None, list[str]]:
+    """The ``scaleio-`` files that a declaration asks for (None: the node is left alone), and what is wrong with it."""
+    node = NodePlan(observation["member"], observation["wanted"]["rack"], errors=list(observation["wanted"]["errors"]))
+    if node.errors:
+        return None, node.errors
+    target = _target(observation, owned(observation["agent"]["files"]), select, cluster_domains, node)
+    return (None if node.errors else target), node.errors
+
+
+def _target(
+    observation: Observation,
+    current: Mapping[str, str],
+    select: Selector,
+    cluster_domains: Sequence[str],
+    node: NodePlan,
+) -> dict[str, str] | None:
+    """The ``scaleio-`` files that there will be; None when the node is to be left alone."""
+    wanted = observation["wanted"]
+    if wanted["state"] == "absent":
+        return _target_absent(observation, current, cluster_domains, node)
+    if wanted["state"] == "rollback":
+        return _target_rollback(observation, node)
+    layout = model.Layout.from_json(wanted["layout"])
+    resolved = _resolve(observation, layout, current, select, node)
+    sdc = model.default_sdc(layout.sds, wanted["sdc_default"]) if layout.sdc is None else layout.sdc
+    if not resolved and not sdc and not node.errors:
+        node.errors.append(
+            "declares neither scaleio_sds nor scaleio_sdc: without attributes the framework takes every unused disk of this"
+            " host; declare one of them (scaleio_sdc alone contributes no device), or take the host out of the group"
+        )
+    for domain, _pools in sdc:
+        if domain not in cluster_domains:
+            node.errors.append(
+                f"scaleio_sdc names the protection domain {domain}, which no scaleio_sds of this cluster declares:"
+                f" the framework would create it, with an SDS and an empty pool"
+            )
+    node.resolved = resolved
+    node.sdc_domains = [domain for domain, _pools in sdc]
+    pools = sum(len(found) for _domain, found in resolved)
+    if pools > 1:
+        node.warnings.append(
+            f"contributes to {pools} storage pools: REX-Ray uses one pool for each host, and with more than one the"
+            f" framework's code takes any of them (its documentation says the first, others the last)"
+        )
+    return model.render(resolved, sdc, layout.persona)
+
+
+def _target_absent(
+    observation: Observation, current: Mapping[str, str], cluster_domains: Sequence[str], node: NodePlan
+) -> dict[str, str] | None:
+    exposed = [device["path"] for device in observation["devices"] if device["taken"]]
+    if observation["wanted"]["allow_global_pool"]:
+        if current:
+            node.warnings.append(
+                f"will have no imperative attribute: the framework takes every disk that its rule finds unused"
+                f" ({', '.join(exposed) or 'none at the moment'})"
+            )
+        return {}
+    if not current:
+        node.warnings.append(
+            f"has no imperative attribute and gets none: the framework would take {', '.join(exposed) or 'no disk at the moment'}"
+        )
+        return None
+    domain = current.get(model.SDC_ROOT) or current.get(model.SDS_ROOT) or ",".join(cluster_domains[:1])
+    if not domain:
+        node.errors.append(
+            "has scaleio attributes but no protection domain to keep in scaleio-sdc-domains, the one attribute that"
+            " contributes nothing; declare scaleio_sds on some host, or set scaleio_allow_global_pool"
+        )
+        return None
+    return {model.SDC_ROOT: domain.split(",")[0]}
+
+
+def _target_rollback(observation: Observation, node: NodePlan) -> dict[str, str] | None:
+    previous = observation["previous"]
+    if previous is None:
+        node.errors.append(
+            f"has no previous attribute set to go back to ({previous_path(observation['cluster'])} is not there)"
+        )
+        return None
+    files = dict(previous["files"])
+    if not model.framework_view(files).imperative and not observation["wanted"]["allow_global_pool"]:
+        node.errors.append(
+            "the previous attribute set has no imperative attribute: the framework would take every unused disk;"
+            " use scaleio_state: absent, or set scaleio_allow_global_pool"
+        )
+    devices = {device["path"]: device for device in observation["devices"]}
+    for path in sorted(model.declared_devices(files)):
+        if path not in devices:
+            node.errors.append(f"the previous attribute set names the device {path}, which is not there any more")
+        else:
+            problem = foreign_data(devices[path])
+            if problem:
+                node.errors.append(f"the previous attribute set names the device {path}, which {problem}")
+    return files
+
+
+def _joined(observation: Observation) -> bool:
+    """Whether a member contributes already, by this collection's record or by what the master shows."""
+    return observation["identity"] is not None or any(
+        model.framework_view(entry["attributes"]).imperative for entry in observation["master"]["agents"]
+    )
+
+
+def _not_registered(observation: Observation) -> list[str]:
+    """An agent with the right attributes must also be known, active, at the leading master."""
+    running = observation["agent"]["running"]
+    if any(a["id"] == running["agent_id"] and a["active"] for a in observation["master"]["agents"]):
+        return []
+    return [
+        f"the agent runs with the wanted attributes as {running['agent_id'] or 'no ID yet'}, but the leading master"
+        f" {observation['master']['leader']} does not list it as active: look at the agent's log for why it is not admitted"
+    ]
+
+
+def _join_steps(observation: Observation, ordinal: int) -> list[Step]:
+    """The member's own record, written when this collection first changes something on it."""
+    cluster, member = observation["cluster"], observation["member"]
+    record = {"system": SYSTEM, "cluster": cluster, "member": member, "ordinal": ordinal}
+    found = observation["identity"]
+    if found == record:
+        return []
+    path = record_path(SYSTEM, cluster)
+    verb = "record this host" if found is None else f"rename the member {found['member']}"
+    before = "" if found is None else f"{found['member']} {found['ordinal']}\n"
+    return [
+        Step(
+            "write_record",
+            f"{verb} as {member}, ordinal {ordinal}, in {path}",
+            {"path": path, "record": record},
+            (),
+            path,
+            before,
+            f"{member} {ordinal}\n",
+        )
+    ]
+
+
+def _remember_steps(observation: Observation, current: Mapping[str, str], writes: Writes) -> list[Step]:
+    """Keep the set that was last in force, so that rollback can bring it back.
+
+    What the running agent has is the set in force; the files may be the half of an interrupted run.
+    """
+    if not writes or observation["wanted"]["state"] == "rollback":
+        return []
+    running = observation["agent"]["running"]
+    if running is not None:
+        files = {name: str(value) for name, value in owned(running["attributes"]).items()}
+    elif observation["previous"] is None:
+        files = dict(current)
+    else:
+        return []
+    found = None if observation["previous"] is None else dict(observation["previous"]["files"])
+    if found == files:
+        return []
+    path = previous_path(observation["cluster"])
+    listed = "".join(f"{name}: {value}\n" for name, value in sorted(files.items()))
+    return [
+        Step(
+            "write_record",
+            f"keep the {len(files)} attributes now in force in {path} for a rollback",
+            {"path": path, "record": {"files": files}},
+            (),
+            path,
+            "".join(f"{name}: {value}\n" for name, value in sorted((found or {}).items())),
+            listed,
+        )
+    ]
+
+
+def _write_steps(directory: str, current: Mapping[str, str], writes: Writes) -> list[Step]:
+    state = dict(current)
+    steps = []
+    for name, value in writes:
+        steps.append(mesos.write_step(directory, name, state.get(name), value))
+        if value is None:
+            state.pop(name, None)
+        else:
+            state[name] = value
+    return steps
+
+
+# -- devices ----------------------------------------------------------------------------------------------------------
+
+
+def foreign_data(device: Mapping[str, Any]) -> str:
+    """What somebody else keeps on a device, as the end of a sentence; empty when nothing is found."""
+    if device["mounts"]:
+        return f"is mounted at {', '.join(device['mounts'])}"
+    if device["signatures"]:
+        return f"carries {', '.join(device['signatures'])}"
+    if device["children"]:
+        return f"has {', '.join(device['children'])} on it"
+    if device["holders"]:
+        return f"is held by {', '.join(device['holders'])}"
+    return ""
+
+
+def _resolve(
+    observation: Observation, layout: model.Layout, current: Mapping[str, str], select: Selector, node: NodePlan
+) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+    """Turn every device request into paths, and check each device."""
+    ours = model.declared_devices(current)
+    view = [{**device, "ours": device["path"] in ours, "free": _usable(device, ours)} for device in observation["devices"]]
+    by_path = {device["path"]: device for device in view}
+    homes: dict[str, str] = {}
+    resolved: list[tuple[str, list[tuple[str, list[str]]]]] = []
+    if observation["devices_error"] and any(True for _request in layout.requests()):
+        node.errors.append(f"the block devices could not be looked at: {observation['devices_error']}")
+        return resolved
+    for domain, pools in layout.sds:
+        found_pools: list[tuple[str, list[str]]] = []
+        for pool, requests in pools:
+            paths: list[str] = []
+            for request in requests:
+                paths.extend(_find(request, f"scaleio_sds: {domain}: {pool}", view, by_path, select, node.errors))
+            for path in paths:
+                if path in homes:
+                    where = f"the pools {homes[path]} and {pool}" if homes[path] != pool else f"the pool {pool} twice"
+                    node.errors.append(f"the device {path} is in {where}; a device belongs to one pool")
+                homes[path] = pool
+                node.errors.extend(_device_errors(by_path[path], ours))
+                node.device_sizes[path] = by_path[path]["size_bytes"]
+            found_pools.append((pool, paths))
+        resolved.append((domain, found_pools))
+    return resolved
+
+
+def _usable(device: Mapping[str, Any], ours: set[str]) -> bool:
+    """Free for this declaration: truly free, or contributed by it already and carrying nobody else's data."""
+    return bool(device["free"]) or (device["path"] in ours and not foreign_data(device))
+
+
+def _find(
+    request: model.DeviceRequest,
+    where: str,
+    view: Sequence[Mapping[str, Any]],
+    by_path: Mapping[str, Mapping[str, Any]],
+    select: Selector,
+    errors: list[str],
+) -> list[str]:
+    if request.how == "path":
+        if request.text in by_path:
+            return [request.text]
+        alias = [device["path"] for device in view if request.text in device["names"]]
+        if len(alias) == 1:
+            return alias
+        errors.append(f"{where}: the device {request.text} is not there; this host has {_candidates(view)}")
+        return []
+    if request.how == "by_id":
+        link = f"/dev/disk/by-id/{request.text}"
+        found = [device["path"] for device in view if link in device["names"]]
+        if len(found) != 1:
+            names = sorted(name[len("/dev/disk/by-id/") :] for device in view for name in device["names"])
+            errors.append(f"{where}: no device has the by-id name {request.text}; this host has {', '.join(names) or 'none'}")
+        return found
+    try:
+        answer = select(request.text, view)
+    except ValueError as error:
+        errors.append(f"{where}: the expression {request.text} is no JMESPath: {error}")
+        return []
+    paths = [answer] if isinstance(answer, str) else answer
+    if not isinstance(paths, list) or not all(isinstance(path, str) and path in by_path for path in paths):
+        errors.append(
+            f"{where}: the expression {request.text} must yield paths of devices and yields {model.shown(answer)};"
+            f" end it with .path"
+        )
+        return []
+    wrong = len(paths) != request.count if request.count is not None else not paths
+    if wrong:
+        errors.append(
+            f"{where}: the expression {request.text} yields {len(paths)} devices ({', '.join(paths) or 'none'}) and must"
+            f" yield {request.count or 'one or more'}; this host has {_candidates(view)}"
+        )
+        return []
+    return paths
+
+
+def _candidates(view: Sequence[Mapping[str, Any]]) -> str:
+    """The host's devices with size and state, for an error that asks the user to choose."""
+    disks = [device for device in view if device["type"] == "disk"]
+    return "; ".join(
+        f"{device['path']} ({device['size_bytes'] / model.GB:.0f} GB, {'free' if device['free'] else foreign_data(device) or 'in use'})"
+        for device in disks
+    ) or "no disk at all"
+
+
+def _device_errors(device: Mapping[str, Any], ours: set[str]) -> list[str]:
+    path, size = device["path"], device["size_bytes"]
+    errors = []
+    if size < model.DEVICE_MIN_BYTES:
+        errors.append(f"the device {path} has {size / model.GB:.0f} GB; ScaleIO takes devices from 100 GB to 6 TB")
+    if size > model.DEVICE_MAX_BYTES:
+        errors.append(f"the device {path} has {size / model.TB:.1f} TB; ScaleIO takes devices from 100 GB to 6 TB")
+    foreign = foreign_data(device)
+    if foreign:
+        errors.append(f"the device {path} {foreign}; only an empty device may be contributed, and nothing is ever wiped here")
+    elif not _usable(device, ours):
+        errors.append(f"the device {path} is not free: {'; '.join(device['free_because'])}")
+    return errors
+
+
+# -- the cluster --------------------------------------------------------------------------------------------------------
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sort key: agent2 before agent10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def plan_cluster(cluster: str, observations: Sequence[Observation], select: Selector) -> Plan:
+    """Plan a whole cluster.
+
+    :param observations: one for each declared member; one that could not be observed carries ``unreachable`` with the
+        error instead of its parts.
+    :param select: evaluates a JMESPath expression over devices.
+    """
+    observations = sorted(observations, key=lambda o: natural(o["member"]))
+    missing = [f"{o['member']} could not be observed: {o['unreachable']}" for o in observations if "unreachable" in o]
+    if missing:
+        return Plan(cluster, refused=(*missing, "the whole cluster must be visible before anything is changed"))
+    problems = [*_settings_errors(observations), *_master_errors(observations)]
+    problems.extend(identity_conflicts({o["member"]: o["identity"] for o in observations}))
+    if problems:
+        return Plan(cluster, refused=tuple(problems))
+    settings = observations[0]["wanted"]["settings"]
+    unavailable = settings["max_unavailable"]
+    connected = min((o["master"]["connected"] for o in observations), default=0)
+    at_least = connected - unavailable + 1
+    domains = declared_domains(observations)
+    ordinals = assign_ordinals({o["member"]: None if o["identity"] is None else o["identity"]["ordinal"] for o in observations})
+    nodes = [plan_node(o, ordinals[o["member"]], select, at_least, domains) for o in observations]
+    refused = gather((node.member, error) for node in nodes for error in node.errors)
+    limits, doubts = _limits(nodes)
+    warnings = gather((node.member, warning) for node in nodes for warning in node.warnings)
+    if refused or limits:
+        return Plan(cluster, refused=(*refused, *limits), warnings=(*warnings, *doubts))
+    return Plan(cluster, phases=tuple(_phases(nodes, unavailable)), warnings=(*warnings, *doubts))
+
+
+def declared_domains(observations: Iterable[Observation]) -> list[str]:
+    """The protection domains that some sds declares, in the order of the members."""
+    found: dict[str, None] = {}
+    for observation in observations:
+        if observation["wanted"]["state"] == "present":
+            for domain in model.Layout.from_json(observation["wanted"]["layout"]).sds_domains():
+                found[domain] = None
+        else:
+            for domain in model.framework_view(owned(observation["agent"]["files"])).provides:
+                found[domain] = None
+    return list(found)
+
+
+def _phases(nodes: Sequence[NodePlan], unavailable: int) -> Iterator[Phase]:
+    """Nodes whose agent does not go down first and together, then the others in batches.
+
+    The first batch is a single node, to prove the change; a batch never spans racks, because copies of the same data
+    may lie in different racks.
+    """
+    quiet = {node.member: tuple(node.steps) for node in nodes if node.steps and not node.restarts}
+    if quiet:
+        yield Phase("without taking an agent down", quiet)
+    rolling = sorted((node for node in nodes if node.restarts), key=lambda node: (natural(node.rack), natural(node.member)))
+    batches: list[list[NodePlan]] = []
+    for node in rolling:
+        last = batches[-1] if len(batches) > 1 else None
+        if last is not None and len(last) < unavailable and last[0].rack == node.rack:
+            last.append(node)
+        else:
+            batches.append([node])
+    for number, batch in enumerate(batches, 1):
+        yield Phase(f"batch {number} of {len(batches)}", {node.member: tuple(node.steps) for node in batch})
+
+
+def gather(found: Iterable[tuple[str, str]]) -> list[str]:
+    """One line for each sentence, with all the members that it is about."""
+    members: dict[str, list[str]] = {}
+    for member, sentence in found:
+        members.setdefault(sentence, []).append(member)
+    lines = []
+    for sentence, names in members.items():
+        who = ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+        lines.append(f"{who}: {sentence}")
+    return lines
+
+
+def _settings_errors(observations: Sequence[Observation]) -> list[str]:
+    """What is declared for the cluster must be the same on every host, and make sense."""
+    problems = []
+    first = observations[0]
+    for observation in observations[1:]:
+        for name, value in observation["wanted"]["settings"].items():
+            expected = first["wanted"]["settings"][name]
+            if value != expected:
+                problems.append(
+                    f"{observation['member']} declares {name} = {value} and {first['member']} {expected}; it is a setting of"
+                    f" the whole cluster and must be the same everywhere"
+                )
+    settings = first["wanted"]["settings"]
+    masters = settings["masters"]
+    if len(masters) < 3 or len(masters) % 2 == 0:
+        problems.append(
+            f"{len(masters)} Mesos masters are declared ({', '.join(masters) or 'none'}); a quorum that survives the loss of one"
+            f" needs an odd number, at least 3"
+        )
+    if settings["max_unavailable"] < 1:
+        problems.append(f"scaleio_max_unavailable is {settings['max_unavailable']}; it must be at least 1")
+    expected_members = settings["expected_members"]
+    if expected_members and expected_members != len(observations):
+        problems.append(
+            f"scaleio_expected_members is {expected_members} and the group has {len(observations)}:"
+            f" this looks like a slice of the inventory"
+        )
+    return problems
+
+
+def _master_errors(observations: Iterable[Observation]) -> list[str]:
+    return gather((o["member"], o["master"]["error"]) for o in observations if o["master"]["error"])
+
+
+def _limits(nodes: Sequence[NodePlan]) -> tuple[list[str], list[str]]:
+    """The limits of ScaleIO 2.0 over the whole cluster: those that are refused, those that are warned of."""
+    errors, warnings = [], []
+    pools: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+    for node in nodes:
+        devices = [(d, p, path) for d, found in node.resolved for p, paths in found for path in paths]
+        for domain, pool, path in devices:
+            pools.setdefault((domain, pool), []).append((node.member, path, node.device_sizes[path]))
+        size = sum(node.device_sizes.values())
+        if len(devices) > model.SDS_MAX_DEVICES:
+            errors.append(f"{node.member}: {len(devices)} devices; an SDS takes at most {model.SDS_MAX_DEVICES}")
+        if size > model.SDS_MAX_BYTES:
+            errors.append(f"{node.member}: {size / model.TB:.0f} TB; an SDS takes at most 64 TB")
+    domains: dict[str, set[str]] = {}
+    for (domain, pool), members in sorted(pools.items()):
+        sds = {member for member, _path, _size in members}
+        domains.setdefault(domain, set()).update(sds)
+        size = sum(size for _member, _path, size in members)
+        if len(members) > model.POOL_MAX_DEVICES:
+            errors.append(f"the pool {pool} of {domain} has {len(members)} devices; at most {model.POOL_MAX_DEVICES} are possible")
+        if len(sds) < model.POOL_MIN_SDS:
+            warnings.append(
+                f"the pool {pool} of {domain} has devices on {len(sds)} hosts ({', '.join(sorted(sds, key=natural))});"
+                f" no volume can be made before there are {model.POOL_MIN_SDS}"
+            )
+        if size < model.POOL_MIN_BYTES:
+            warnings.append(f"the pool {pool} of {domain} has {size / model.GB:.0f} GB; ScaleIO wants at least 300 GB")
+    for domain, sds in sorted(domains.items()):
+        if len(sds) > model.DOMAIN_MAX_SDS:
+            errors.append(f"the protection domain {domain} has {len(sds)} SDSs; at most {model.DOMAIN_MAX_SDS} are possible")
+        names = [pool for found, pool in pools if found == domain]
+        if len(names) > model.DOMAIN_MAX_POOLS:
+            errors.append(f"the protection domain {domain} has {len(names)} pools; at most {model.DOMAIN_MAX_POOLS} are possible")
+    if len(domains) > model.SYSTEM_MAX_DOMAINS:
+        errors.append(f"{len(domains)} protection domains; a system takes at most {model.SYSTEM_MAX_DOMAINS}")
+    total = len({member for sds in domains.values() for member in sds})
+    if total > model.SYSTEM_MAX_SDS:
+        errors.append(f"{total} SDSs; a system takes at most {model.SYSTEM_MAX_SDS}")
+    return errors, warnings

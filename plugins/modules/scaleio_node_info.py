@@ -1,0 +1,268 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: scaleio_node_info
+short_description: Look at a Mesos agent as the ScaleIO framework will see it
+version_added: 0.1.0
+description:
+  - Returns in one call everything that decides what a host contributes to ScaleIO. That is the configuration directory that
+    is in force, the agent's flags and attribute files, what the running agent reports, its checkpoint, the work that lives
+    on it, what the leading master knows of it, and every block device with two verdicts.
+  - The first verdict, C(taken), is what the framework's own rule would take when the agent has no imperative attributes. The
+    second, C(free), is whether anything at all uses the device.
+  - It also takes what the host declares and returns it normalised, with an error for everything that the agent or the
+    framework would misread, so that M(holdfast.stateful.scaleio_plan) needs nothing else.
+  - It never writes, and opens devices for reading only.
+author:
+  - Holdfast contributors (@holdfast)
+options:
+  cluster:
+    description: The name of the ScaleIO cluster that the host belongs to.
+    type: str
+    default: scaleio
+  member:
+    description: The host's name in the inventory.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) declares the layout.
+      - V(absent) declares that the host contributes nothing; O(allow_global_pool) decides whether the marker that says so stays.
+      - V(rollback) declares the attribute set that was in force before the last change.
+    type: str
+    choices: [present, absent, rollback]
+    default: present
+  sds:
+    description:
+      - What the host contributes, as protection domain -> storage pool -> devices.
+      - Devices are a list of paths and by-id names, one JMESPath expression over the returned devices (a text that begins with
+        V([)), or a mapping with C(select) (an expression) and C(count) (how many it must yield, or V(any)).
+      - Any shape is accepted here and judged with a sentence, because an argument specification would turn a list into a text.
+    type: raw
+  sdc:
+    description: What the host uses, as protection domain -> list of storage pools. See O(sdc_default) when it is left out.
+    type: raw
+  sdc_default:
+    description:
+      - What a host with O(sds) and without O(sdc) uses.
+      - V(last_sds_pool) writes the last pool of the last domain, the rule of the article that introduced the method. V(none)
+        writes nothing, and leaves the choice to the framework.
+    type: str
+    choices: [last_sds_pool, none]
+    default: last_sds_pool
+  persona:
+    description: The MDM role that the framework gives the host, V(primary), V(secondary) or V(tiebreaker); only read when MDMs
+      are not configured beforehand.
+    type: raw
+  rack:
+    description: The host's rack. Agents of different racks are never down together.
+    type: str
+    default: ''
+  allow_global_pool:
+    description: With O(state=absent), also remove the marker, after which the framework takes every disk that it finds unused.
+    type: bool
+    default: false
+  max_unavailable:
+    description: How many agents of the cluster may be down at the same time.
+    type: int
+    default: 1
+  expected_members:
+    description: How many members the cluster must have, against inventories that were cut into slices; V(0) for no such check.
+    type: int
+    default: 0
+  only_new:
+    description: Whether members that have joined before are left as they are, which is what onboarding means.
+    type: bool
+    default: false
+  claim_wait:
+    description: Seconds to wait for an acting call of another run that is at work on this host.
+    type: float
+    default: 30.0
+extends_documentation_fragment:
+  - holdfast.stateful.attributes.info
+  - holdfast.stateful.mesos.masters
+  - holdfast.stateful.mesos.work
+seealso:
+  - module: holdfast.stateful.scaleio_plan
+  - module: holdfast.stateful.scaleio_node
+  - module: holdfast.stateful.mesos_agent_info
+"""
+
+EXAMPLES = r"""
+- name: Look at the agent and its disks
+  holdfast.stateful.scaleio_node_info:
+    member: "{{ inventory_hostname }}"
+    masters: ["http://10.0.0.11:5050", "http://10.0.0.12:5050", "http://10.0.0.13:5050"]
+    sds:
+      engineering:
+        qe: "[?free && size_bytes > `1000000000000`].path"
+  register: looked
+
+- name: Show what the framework would take from a host without attributes
+  ansible.builtin.debug:
+    msg: "{{ looked.observation.devices | selectattr('taken') | map(attribute='path') }}"
+"""
+
+RETURN = r"""
+observation:
+  description: The host, as one document.
+  returned: success
+  type: dict
+  contains:
+    schema:
+      description: The version of this document.
+      type: int
+      sample: 1
+    cluster:
+      description: The cluster's name.
+      type: str
+      sample: scaleio
+    member:
+      description: The host's name in the inventory.
+      type: str
+      sample: agent01
+    agent:
+      description: See RV(holdfast.stateful.mesos_agent_info#module:agent).
+      type: dict
+      sample: {packaging: mesosphere, attributes_dir: /etc/mesos-slave/attributes}
+    master:
+      description: See RV(holdfast.stateful.mesos_agent_info#module:master).
+      type: dict
+      sample: {leader: "http://10.0.0.11:5050", error: null, connected: 16}
+    devices:
+      description: The block devices.
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: The kernel's name.
+          type: str
+          sample: /dev/xvdf
+        names:
+          description: Links below C(/dev/disk/by-id).
+          type: list
+          elements: str
+          sample: [/dev/disk/by-id/scsi-0HOLDFAST_1]
+        size_bytes:
+          description: Size in bytes.
+          type: int
+          sample: 2199023255552
+        model:
+          description: The disk's model.
+          type: str
+          sample: HOLDFAST-DISK
+        serial:
+          description: The disk's serial number.
+          type: str
+          sample: "0001"
+        type:
+          description: C(disk), C(part), C(lvm), C(loop), ... as lsblk says.
+          type: str
+          sample: disk
+        taken:
+          description: Whether the framework's rule would take it.
+          type: bool
+          sample: true
+        taken_because:
+          description: Why, or why not.
+          type: str
+          sample: fdisk lists it and no path in blkid's output contains its name
+        free:
+          description: Whether nothing at all uses it.
+          type: bool
+          sample: true
+        free_because:
+          description: Every reason against it, or what was looked for.
+          type: list
+          elements: str
+          sample: [no mount, swap, LVM, md, partition, signature or holder, opens exclusively]
+        mounts:
+          description: Where it, or something on it, is mounted.
+          type: list
+          elements: str
+          sample: []
+        signatures:
+          description: What wipefs finds on it.
+          type: list
+          elements: str
+          sample: []
+        holders:
+          description: What holds it, in the kernel.
+          type: list
+          elements: str
+          sample: []
+        children:
+          description: Devices on it.
+          type: list
+          elements: str
+          sample: []
+    devices_error:
+      description: Why the devices could not be looked at, or null.
+      type: str
+      sample: null
+    identity:
+      description: The member's record, or null.
+      type: dict
+      sample: {system: scaleio, cluster: scaleio, member: agent01, ordinal: 0}
+    claim:
+      description: The last run that acted on this host, or null.
+      type: dict
+      sample: null
+    previous:
+      description: The attribute set in force before the last change, or null.
+      type: dict
+      sample: {files: {scaleio-sds-domains: engineering}}
+    wanted:
+      description: What the host declares, normalised.
+      type: dict
+      sample: {state: present, errors: [], warnings: []}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, WORK, credentials
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.observe import observe_node
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted import normalise
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "cluster": {"type": "str", "default": "scaleio"},
+            "member": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent", "rollback"], "default": "present"},
+            "sds": {"type": "raw"},
+            "sdc": {"type": "raw"},
+            "sdc_default": {"type": "str", "choices": ["last_sds_pool", "none"], "default": "last_sds_pool"},
+            "persona": {"type": "raw"},
+            "rack": {"type": "str", "default": ""},
+            "allow_global_pool": {"type": "bool", "default": False},
+            "max_unavailable": {"type": "int", "default": 1},
+            "expected_members": {"type": "int", "default": 0},
+            "only_new": {"type": "bool", "default": False},
+            "claim_wait": {"type": "float", "default": 30.0},
+            **MASTERS,
+            **WORK,
+        },
+        supports_check_mode=True,
+    )
+    observation = observe_node(
+        Machine(),
+        cluster=module.params["cluster"],
+        member=module.params["member"],
+        masters=module.params["masters"],
+        credentials=credentials(module.params),
+        wanted=normalise(module.params),
+        claim_wait=module.params["claim_wait"],
+    )
+    module.exit_json(changed=False, observation=observation)
+
+
+if __name__ == "__main__":
+    main()

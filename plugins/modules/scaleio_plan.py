@@ -1,0 +1,89 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: scaleio_plan
+short_description: Plan the imperative ScaleIO attributes of whole clusters
+version_added: 0.1.0
+description:
+  - Reads what M(holdfast.stateful.scaleio_node_info) registered on every member and decides, on the controller and without a
+    channel to any host, which steps bring each cluster to what is declared, in which order and in which batches.
+  - A cluster that must not be touched is refused with every reason, and the others go on. The task itself never fails for
+    that, and never reports a change; M(holdfast.stateful.scaleio_node) does both, for each host.
+  - Use it with C(run_once), so that its result is registered on every host.
+author:
+  - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.stateful.clusters
+  - holdfast.stateful.attributes
+  - holdfast.stateful.attributes.action
+seealso:
+  - module: holdfast.stateful.scaleio_node_info
+  - module: holdfast.stateful.scaleio_node
+"""
+
+EXAMPLES = r"""
+- name: Plan
+  holdfast.stateful.scaleio_plan:
+    members: "{{ groups['mesos_agents'] }}"
+    observed: looked
+  register: planned
+  run_once: true
+
+- name: Show why a host is refused
+  ansible.builtin.debug:
+    msg: "{{ planned.plan.refused[inventory_hostname] }}"
+  when: inventory_hostname in planned.plan.refused
+"""
+
+RETURN = r"""
+plan:
+  description: What is to be done.
+  returned: always
+  type: dict
+  contains:
+    plan_id:
+      description: The plan's name, which its acting steps carry.
+      type: str
+      sample: 8f14e45fceea167a5a36dedd4bea2543
+    phases:
+      description: The phases in order, each with C(index), C(name) and C(hosts).
+      type: list
+      elements: dict
+      sample: [{index: 1, name: "scaleio: batch 1 of 16", hosts: [agent01]}]
+    acting:
+      description: The hosts that have steps.
+      type: list
+      elements: str
+      sample: [agent01]
+    refused:
+      description: The hosts of refused clusters, each with the reasons.
+      type: dict
+      sample: {}
+    warnings:
+      description: The warnings of each cluster.
+      type: dict
+      sample: {}
+    hosts:
+      description: For each acting host its cluster, its steps by phase, and the hosts that each phase waits for.
+      type: dict
+      sample: {}
+    controller:
+      description: The controlling process, for the lock.
+      type: dict
+      sample: {host: controller, pid: 4711}
+    supersedes:
+      description: Plans of ended or dead runs, whose claims this one replaces.
+      type: list
+      elements: str
+      sample: []
+text:
+  description: The plan for people.
+  returned: always
+  type: str
+  sample: "scaleio: 8 steps on 1 hosts in 1 phases"
+"""

@@ -1,0 +1,196 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The planning action: collects every member's registered observation, plans once, in-process, without a channel.
+
+It never fails for a cluster that is refused: a refusal is data, and ends only the hosts of that cluster. It never says
+``changed``: the acting step does, for each host (:mod:`...plugin_utils.acting`).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import judge_claims
+from ansible_collections.holdfast.stateful.plugins.plugin_utils.rendering import render_plan
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+class ClusterAction(ActionBase):
+    """Base of the actions that answer from all observations at once.
+
+    Task arguments: ``members`` (the declared members: a group), ``observed`` (the name of the variable that the
+    observing task registered), ``cluster_variable`` and ``cluster_default`` (which cluster a member belongs to that could
+    not be observed), ``only`` (the one cluster to look at), ``show`` (print the answer's ``text``).
+    """
+
+    BYPASS_HOST_LOOP = True
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _VALID_ARGS = frozenset(("members", "observed", "cluster_variable", "cluster_default", "only", "show"))
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        clusters = self.observations(task_vars or {})
+        only = self._task.args.get("only")
+        if only:
+            if only not in clusters:
+                raise AnsibleActionFail(f"there is no cluster {only}; the inventory has {', '.join(sorted(clusters))}")
+            clusters = {only: clusters[only]}
+        result.update(changed=False, **self.answer(clusters))
+        if self._task.args.get("show", True) and result["text"]:
+            self._display.display(result["text"])
+        return result
+
+    @abstractmethod
+    def answer(self, clusters: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        """The result keys, ``text`` among them.
+
+        :param clusters: the observations of each cluster.
+        """
+
+    def observations(self, task_vars: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+        """Every declared member's observation by cluster; what is missing stands there as ``unreachable``."""
+        unknown = set(self._task.args) - self._VALID_ARGS
+        if unknown:
+            raise AnsibleActionFail(f"unknown arguments: {', '.join(sorted(unknown))}")
+        members = self._task.args["members"]
+        variable = self._task.args["observed"]
+        if not isinstance(members, list) or not members:
+            raise AnsibleActionFail(
+                "the group of members is empty or unknown, so there is nothing to plan: put the hosts into their group"
+            )
+        batch = set(task_vars.get("ansible_play_batch", ()))
+        limited = set(task_vars.get("ansible_play_hosts_all", ()))
+        clusters: dict[str, list[dict[str, Any]]] = {}
+        for member in map(str, members):
+            facts = task_vars["hostvars"].raw_get(member)
+            name = self._task.args.get("cluster_variable", "")
+            default = self._task.args.get("cluster_default", "default")
+            found = facts.get(variable) if isinstance(facts, Mapping) else None
+            observation = _observation(found)
+            if "unreachable" in observation:
+                if member not in limited:
+                    observation["unreachable"] = "it is not part of this play (a limit, or a slice of the inventory)"
+                elif member not in batch and found is None:
+                    observation["unreachable"] = "it is in another batch: remove serial from the play"
+            elif member not in batch:
+                observation = {"unreachable": "it is in another batch: remove serial from the play"}
+            observation["member"] = member
+            cluster = observation.setdefault("cluster", str(facts.get(name, default)))
+            clusters.setdefault(cluster, []).append(observation)
+        return clusters
+
+
+class PlanAction(ClusterAction):
+    """Base of every ``<thing>_plan``. A system says how it plans; the rest is here."""
+
+    #: ``(cluster, observations) -> Plan``; pure.
+    plan_cluster: ClassVar[Callable[[str, Sequence[Mapping[str, Any]]], Plan]]
+
+    def answer(self, clusters: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        plans: dict[str, Plan] = {}
+        supersedes: list[str] = []
+        for cluster, observations in sorted(clusters.items()):
+            claims = judge_claims((o.get("claim") for o in observations), controller_lives)
+            supersedes.extend(claims.supersedes)
+            plan = type(self).plan_cluster(cluster, observations)
+            if claims.alive and not plan.refused:
+                plan = Plan(cluster, refused=claims.alive, warnings=plan.warnings)
+            plans[cluster] = Plan(cluster, plan.phases, plan.refused, (*claims.died, *plan.warnings))
+        for cluster, plan in plans.items():
+            for warning in plan.warnings:
+                self._display.warning(f"{cluster}: {warning}")
+        return {"plan": merge(uuid.uuid4().hex, plans, clusters, supersedes), "text": render_plan(plans)}
+
+
+def _observation(registered: Any) -> dict[str, Any]:
+    if not isinstance(registered, Mapping):
+        return {"unreachable": "no observation was made"}
+    if registered.get("unreachable") or registered.get("failed"):
+        return {"unreachable": str(registered.get("msg", "no reason given")).strip()}
+    if "observation" not in registered:
+        return {"unreachable": "the observing task was skipped"}
+    return dict(registered["observation"])
+
+
+def merge(
+    plan_id: str,
+    plans: Mapping[str, Plan],
+    clusters: Mapping[str, Sequence[Mapping[str, Any]]],
+    supersedes: Sequence[str],
+) -> dict[str, Any]:
+    """Plans of several clusters as one: phase k is the union of every cluster's k-th.
+
+    :returns: ``plan_id``; ``phases``, light: ``index`` (from 1), ``name``, ``hosts``; ``acting``, all hosts with steps;
+        ``refused``, host -> reasons; ``hosts``, for each acting host its ``steps`` by phase index (as text), the
+        ``after`` hosts whose success each phase waits for, and the ``run`` that it announces.
+    """
+    count = max((len(plan.phases) for plan in plans.values()), default=0)
+    phases: list[dict[str, Any]] = [{"index": index, "name": [], "hosts": []} for index in range(1, count + 1)]
+    hosts: dict[str, dict[str, Any]] = {}
+    for cluster, plan in plans.items():
+        for index, phase in enumerate(plan.phases, 1):
+            phases[index - 1]["name"].append(f"{cluster}: {phase.name}")
+            phases[index - 1]["hosts"].extend(phase.steps)
+            after = sorted(plan.phases[index - 2].steps) if index > 1 else []
+            for host, steps in phase.steps.items():
+                entry = hosts.setdefault(host, {"cluster": cluster, "phases": len(plan.phases), "steps": {}, "after": {}})
+                entry["steps"][str(index)] = [step.to_json() for step in steps]
+                entry["after"][str(index)] = after
+    return {
+        "plan_id": plan_id,
+        "controller": this_controller(),
+        "supersedes": sorted(set(supersedes)),
+        "phases": [{**phase, "name": ", ".join(phase["name"])} for phase in phases],
+        "acting": sorted(hosts),
+        "refused": {
+            str(o["member"]): list(plan.refused)
+            for cluster, plan in plans.items()
+            if plan.refused
+            for o in clusters[cluster]
+        },
+        "warnings": {cluster: list(plan.warnings) for cluster, plan in plans.items() if plan.warnings},
+        "hosts": hosts,
+    }
+
+
+def this_controller() -> dict[str, Any]:
+    """The controlling process, so that a later run on the same machine can tell whether it lives."""
+    pid = os.getppid()
+    return {"host": platform.node(), "boot_id": _read(_BOOT_ID), "pid": pid, "started": _started(pid)}
+
+
+def controller_lives(controller: Mapping[str, Any]) -> bool | None:
+    """Whether a run's controlling process still exists; None when that cannot be known on this machine."""
+    boot_id = _read(_BOOT_ID)
+    if not boot_id or controller.get("boot_id") != boot_id or not controller.get("started"):
+        return None
+    return bool(_started(int(controller["pid"])) == controller["started"])
+
+
+def _started(pid: int) -> int:
+    """The start time of a process in clock ticks since boot (proc(5), field 22 of stat); 0 when it is gone."""
+    text = _read(f"/proc/{pid}/stat")
+    return int(text.rpartition(")")[2].split()[19]) if text else 0
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
