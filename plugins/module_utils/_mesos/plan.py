@@ -79,10 +79,12 @@ class Change:
         ``additive`` (a restart keeps the ID), ``same`` (a restart keeps the ID: back to the original attributes),
         ``new_agent_id``.
     :param reason: why, in words.
+    :param by_itself: the agent takes a new ID at its start without help.
     """
 
     kind: str
     reason: str
+    by_itself: bool = False
 
 
 def decide(agent: Mapping[str, Any], desired: Mapping[str, str]) -> Change:
@@ -104,7 +106,7 @@ def decide(agent: Mapping[str, Any], desired: Mapping[str, str]) -> Change:
     recovery = model.recovery(original, wanted, policy, rebooted=checkpoint["rebooted"])
     if recovery.kind == "same" and down:
         return Change("start", recovery.reason)
-    return Change(recovery.kind, recovery.reason)
+    return Change(recovery.kind, recovery.reason, recovery.by_itself)
 
 
 def takeover(
@@ -142,10 +144,10 @@ def takeover(
     steps = []
     if change.kind == "first" and agent["unit"]["enabled"] == "disabled":
         steps.append(Step("enable_unit", f"enable {unit} at boot", {"unit": unit}, (), unit, "disabled\n", "enabled\n"))
-    if not new_id:
+    if not new_id or change.by_itself:
         verb = "restart" if live else "start"
-        keeps = f"; the agent keeps its ID {old_id}" if old_id else ""
-        return change, [*steps, _start(verb, unit, change, keeps, expected, tuple(requires))], refused
+        identity = "; the agent gets a new ID" if new_id else f"; the agent keeps its ID {old_id}" if old_id else ""
+        return change, [*steps, _start(verb, unit, change, identity, expected, tuple(requires))], refused
     ends = f"; with it ends {', '.join(ending)}" if ending else "; nothing but what starts again by itself ends with it"
     active = agent["unit"]["active"]
     if active not in ("inactive", "failed"):
