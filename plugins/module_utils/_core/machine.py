@@ -61,7 +61,7 @@ class Machine:
         *,
         method: str = "GET",
         body: Any = None,
-        credentials: web.Credentials = web.Credentials(),
+        credentials: web.Credentials = web.ANONYMOUS,
         deadline: float = 5.0,
     ) -> web.Answer:
         """See :func:`web.fetch`."""
@@ -142,7 +142,9 @@ class Machine:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def write(self, path: str, content: bytes, *, mode: int = 0o644, staging: str = "/var/lib/holdfast/staging") -> None:
+    def write(
+        self, path: str, content: bytes, *, mode: int = 0o644, staging: str = "/var/lib/holdfast/staging"
+    ) -> None:
         """Replace or create a file in one step; a reader sees the old or the new content, never a part.
 
         The temporary file lives in ``staging``, not beside the target: some programs read every file of their
@@ -167,7 +169,9 @@ class Machine:
             self._sync_directory(directory)
         except OSError as error:
             raise HoldfastError(
-                "the file could not be written", where=path, seen=error.strerror or str(error),
+                "the file could not be written",
+                where=path,
+                seen=error.strerror or str(error),
                 todo="look at the file system's space and mount options; the old file is still in place",
             ) from error
 

@@ -37,6 +37,9 @@ class Credentials:
         return f"Credentials(username={self.username!r})"
 
 
+ANONYMOUS = Credentials()
+
+
 @dataclass(frozen=True)
 class Answer:
     """One HTTP answer: status, the headers in lower case, the body as text."""
@@ -67,7 +70,7 @@ def fetch(
     *,
     method: str = "GET",
     body: Any = None,
-    credentials: Credentials = Credentials(),
+    credentials: Credentials = ANONYMOUS,
     deadline: float = 5.0,
 ) -> Answer:
     """Ask once. Any HTTP status is an answer, redirects included; only silence is an error.
@@ -102,7 +105,10 @@ def fetch(
     except (URLError, ssl.SSLError, socket.timeout, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise WebError(
-            "no answer", where=f"{method} {url}", seen=str(reason), todo="check the address, the port and the certificate"
+            "no answer",
+            where=f"{method} {url}",
+            seen=str(reason),
+            todo="check the address, the port and the certificate",
         ) from error
 
 
@@ -111,4 +117,5 @@ def _headers(headers: Any) -> dict[str, str]:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
+    # One agent with an attribute that is not UTF-8 must not make a whole cluster's answer unreadable.
+    return data.decode("utf-8", "replace")

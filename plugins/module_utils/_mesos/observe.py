@@ -1,0 +1,664 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Looks at the Mesos agent of a host and at its masters. Reads only, ends in time, and says what could not be seen."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._core import service
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import ANONYMOUS, Answer, Credentials
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import checkpoint, packaging
+
+WRAPPER = "/usr/bin/mesos-init-wrapper"
+# Both packagings name their unit so.
+UNIT = "mesos-slave.service"
+DCOS_MARKS = ("/opt/mesosphere", "/etc/systemd/system/dcos-mesos-slave.service")
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+_HTTP_SECONDS = 5.0
+
+
+class _Clock:
+    """What is left of a deadline."""
+
+    def __init__(self, machine: Machine, seconds: float) -> None:
+        self._machine = machine
+        self._end = machine.monotonic() + seconds
+
+    def left(self, at_most: float) -> float:
+        """Seconds for the next step: never nothing, so that what answers at once still answers."""
+        return max(0.2, min(at_most, self._end - self._machine.monotonic()))
+
+
+def observe_agent(machine: Machine, *, credentials: Credentials = ANONYMOUS, deadline: float = 15.0) -> dict[str, Any]:
+    """The ``agent`` part of an observation: packaging, unit, flags, attribute files, the running agent, its checkpoint
+    and its work.
+
+    :param credentials: for the agent's own HTTP endpoints, where ``--authenticate_http_readonly`` guards them.
+    :param deadline: seconds for all of it.
+    :returns: plain JSON; a service that is down is a fact in it, not an error.
+    """
+    clock = _Clock(machine, deadline)
+    unit, settings = _unit(machine), _unit_settings(machine)
+    found = _packaging(machine, settings)
+    config = _Configuration(machine, found["facts"], settings)
+    attributes = read_files(machine, found["attributes_dir"])
+    process = _process_flags(machine, unit["main_pid"])
+    expected = unit["active"] == "active"
+    running, error, state = _running(machine, clock, credentials, config, process, expected=expected)
+    work_dir = config.flags.get("work_dir", "")
+    kept = read_checkpoint(machine, work_dir)
+    work = _work_of_checkpoint(machine, work_dir, kept["agent_id"]) if state is None else _work_of_state(state)
+    return {
+        "packaging": found["packaging"],
+        "wrapper": found["wrapper"],
+        "config_dir": found["config_dir"],
+        "attributes_dir": found["attributes_dir"],
+        "unit": unit,
+        "flags": packaging.shown_flags(
+            {name: value for name, value in config.flags.items() if name not in ("attributes", "resources")}
+        ),
+        "files": attributes.files,
+        "ignored_files": attributes.ignored,
+        "obstacles": [*found["obstacles"], *config.obstacles, *attributes.obstacles],
+        "environment_unread": config.unread,
+        "running": running,
+        "running_error": error,
+        "checkpoint": kept,
+        "work": work,
+    }
+
+
+# -- packaging and unit -------------------------------------------------------------------------------------------
+
+
+def _unit(machine: Machine) -> dict[str, Any]:
+    try:
+        return service.observe_unit(machine, UNIT)
+    except HoldfastError as error:
+        unknown = {"name": UNIT, "load": "unknown", "active": "unknown", "sub": str(error), "enabled": ""}
+        return {**unknown, "restarts": 0, "main_pid": 0, "exit_status": 0}
+
+
+def _unit_settings(machine: Machine) -> dict[str, str]:
+    """How the unit starts its program, and with which environment."""
+    asked = ["systemctl", "show", UNIT, "--property=ExecStart,Environment,EnvironmentFiles"]
+    settings: dict[str, str] = {}
+    try:
+        shown = machine.run(asked, deadline=15.0).stdout
+    except HoldfastError:
+        return settings
+    for line in shown.splitlines():
+        name, _, value = line.partition("=")
+        settings[name] = f"{settings[name]}\n{value}" if name in settings else value
+    return settings
+
+
+def _packaging(machine: Machine, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Which packaging is in force: the wrapper that the unit starts says what it reads."""
+    started = re.search(r"path=(\S+)", settings.get("ExecStart", ""))
+    path = started[1] if started and started[1].endswith("mesos-init-wrapper") else WRAPPER
+    nothing = {"packaging": packaging.NONE, "wrapper": "", "config_dir": "", "attributes_dir": "", "facts": None}
+    if any(machine.kind(mark) for mark in DCOS_MARKS):
+        sentence = (
+            "this host runs DC/OS, whose agent takes its attributes from /var/lib/dcos/mesos-slave-common and is managed"
+            " by DC/OS itself; set them there"
+        )
+        why = packaging.obstacle("unsupported_packaging", DCOS_MARKS[0], sentence)
+        return {**nothing, "packaging": packaging.DCOS, "obstacles": [why]}
+    text = _text(machine, path)
+    if text is None:
+        sentence = f"{path} is not there, so no package of Mesos that reads attribute files is installed; install one"
+        return {**nothing, "obstacles": [packaging.obstacle("no_wrapper", path, sentence)]}
+    facts = packaging.read_wrapper(text)
+    if facts is None:
+        sentence = (
+            f"{path} is neither Mesosphere's nor Apache's init wrapper (it sets no etc_slave= or etc_agent=), so nobody"
+            f" knows which files the agent reads; install one of these packages"
+        )
+        why = packaging.obstacle("unsupported_packaging", path, sentence)
+        return {**nothing, "wrapper": path, "obstacles": [why]}
+    obstacles = []
+    if started and started[1] != path:
+        sentence = (
+            f"{UNIT} starts {started[1]} without {path}, so the agent does not read the files in {facts.config_dir};"
+            f" let the unit start the init wrapper"
+        )
+        obstacles.append(packaging.obstacle("unsupported_packaging", started[1], sentence))
+    return {
+        "packaging": facts.packaging,
+        "wrapper": path,
+        "config_dir": facts.config_dir,
+        "attributes_dir": f"{facts.config_dir}/attributes",
+        "facts": facts,
+        "obstacles": obstacles,
+    }
+
+
+class _Configuration:
+    """What the next start of the agent is configured with, attributes aside."""
+
+    def __init__(self, machine: Machine, wrapper: packaging.Wrapper | None, settings: Mapping[str, str]) -> None:
+        self.flags: dict[str, str] = {}
+        self.obstacles: list[dict[str, str]] = []
+        self.unread: list[str] = []
+        self.variables = packaging.unit_environment(settings.get("Environment", ""))
+        if wrapper is None:
+            return
+        exported = set(self.variables)
+        unit_files = re.findall(r"^(/\S+) \(", settings.get("EnvironmentFiles", ""), re.MULTILINE)
+        for path in (*unit_files, *wrapper.environment_files):
+            text = _text(machine, path)
+            if text is not None:
+                exports_all = wrapper.exports_all or path in unit_files
+                unread = packaging.read_environment(
+                    text, self.variables, exported, lambda name: _text(machine, name), exports_all=exports_all
+                )
+                self.unread += [f"{path}: {line}" for line in unread]
+        environment = packaging.environment_flags(self.variables, exported)
+        self._environment_obstacles(environment, wrapper)
+        files = self._files(machine, wrapper)
+        given, twice = packaging.parse_flags(packaging.command_line(wrapper, self.variables, files))
+        resources = self._resources(machine, wrapper.config_dir)
+        if resources:
+            given["resources"] = resources
+        self.flags = {**environment, **given}
+        self.obstacles += packaging.flag_obstacles(wrapper.config_dir, files, twice)
+
+    def _environment_obstacles(self, environment: Mapping[str, str], wrapper: packaging.Wrapper) -> None:
+        if "attributes" in environment:
+            where = " or ".join(wrapper.environment_files) or UNIT
+            sentence = (
+                f"MESOS_ATTRIBUTES is set in {where}: the agent forgets it as soon as one attribute file is passed;"
+                f" move its attributes into files of {wrapper.config_dir}/attributes"
+            )
+            self.obstacles.append(packaging.obstacle("environment_attributes", where, sentence))
+
+    def _files(self, machine: Machine, wrapper: packaging.Wrapper) -> dict[str, str]:
+        files = {}
+        for entry in _entries(machine, wrapper.config_dir):
+            if entry.kind != "file" or entry.name.startswith("."):
+                continue
+            path = f"{wrapper.config_dir}/{entry.name}"
+            if entry.name == "attributes":
+                sentence = (
+                    f"{path} is a file, which the wrapper passes as it is; make it a directory with one file for each"
+                    f" attribute"
+                )
+                self.obstacles.append(packaging.obstacle("attributes_is_file", path, sentence))
+            if entry.content is None:
+                sentence = f"{path} cannot be read ({entry.error}); mend that"
+                self.obstacles.append(packaging.obstacle("unreadable", path, sentence))
+            else:
+                files[entry.name] = packaging.cat(entry.content)
+        return files
+
+    def _resources(self, machine: Machine, config_dir: str) -> str:
+        parts = []
+        for entry in _entries(machine, f"{config_dir}/resources"):
+            if entry.kind == "file" and entry.content and not entry.name.startswith("."):
+                parts.append(f"{entry.name}:{packaging.cat(entry.content)}")
+        return ";".join(parts)
+
+
+def _entries(machine: Machine, directory: str) -> list[packaging.Entry]:
+    found = []
+    for name in machine.names(directory):
+        path = f"{directory}/{name}"
+        kind = machine.kind(path)
+        if kind == "link":
+            kind = machine.kind(machine.real(path))
+        content, error = None, ""
+        if kind == "file":
+            try:
+                content = machine.read(path)
+            except OSError as problem:
+                error = problem.strerror or str(problem)
+        found.append(packaging.Entry(name, kind, content, error))
+    return found
+
+
+def read_files(machine: Machine, directory: str) -> packaging.Directory:
+    """The attribute files as the wrapper would pass them now.
+
+    :param directory: ``attributes_dir`` of an observation.
+    """
+    kind = machine.kind(directory)
+    if kind != "link":
+        return packaging.read_attributes(directory, _entries(machine, directory))
+    target = machine.real(directory)
+    sentence = (
+        f"{directory} is a link to {target}, so its files may be shared with others; make it a directory of its own"
+    )
+    found = packaging.read_attributes(directory, _entries(machine, directory))
+    return packaging.Directory(
+        found.files, found.ignored, [packaging.obstacle("directory_linked", directory, sentence), *found.obstacles]
+    )
+
+
+def _text(machine: Machine, path: str) -> str | None:
+    try:
+        data = machine.read(path)
+    except OSError:
+        return None
+    return None if data is None else data.decode(errors="backslashreplace")
+
+
+# -- the running agent --------------------------------------------------------------------------------------------
+
+
+def _process_flags(machine: Machine, pid: int) -> dict[str, str]:
+    """The flags that the running process was really started with, from its command line and environment."""
+    if pid <= 0:
+        return {}
+    try:
+        words = (machine.read(f"/proc/{pid}/cmdline") or b"").decode(errors="backslashreplace").split("\0")
+        variables = (machine.read(f"/proc/{pid}/environ") or b"").decode(errors="backslashreplace").split("\0")
+    except OSError:
+        return {}
+    given, _ = packaging.parse_flags(words)
+    if not given:
+        return {}
+    environment = dict(variable.split("=", 1) for variable in variables if "=" in variable)
+    return {**packaging.environment_flags(environment, environment), **given}
+
+
+def _running(
+    machine: Machine,
+    clock: _Clock,
+    credentials: Credentials,
+    config: _Configuration,
+    process: Mapping[str, str],
+    *,
+    expected: bool,
+) -> tuple[dict[str, Any] | None, str | None, Mapping[str, Any] | None]:
+    """What the agent's HTTP says: ``running``, ``running_error`` (where an answer is expected) and its whole state."""
+    url = f"{_address(process or config.flags, config.variables)}/state"
+    try:
+        answer = machine.fetch(url, credentials=credentials, deadline=clock.left(_HTTP_SECONDS))
+        if answer.status in (404, 503):
+            # Before it has finished recovery an agent answers so (transcript of mesos-agent 1.11.0, start-up).
+            return _describe({}, process, config), None, None
+        if answer.status in (401, 403):
+            return None, f"the agent at {url} {_refusal(answer, credentials)}", None
+        state = answer.json(url) if answer.status == 200 else None
+    except WebError as error:
+        return None, str(error) if expected else None, None
+    if not isinstance(state, dict) or not isinstance(state.get("flags"), dict):
+        begins = answer.text[:80]
+        return (
+            None,
+            f"{url} answers {answer.status} and no agent's state ({begins!r}): another program listens there",
+            None,
+        )
+    return _describe(state, process, config), None, state
+
+
+def _describe(state: Mapping[str, Any], process: Mapping[str, str], config: _Configuration) -> dict[str, Any]:
+    # /state shows default values too, so without the process's own command line only what is set next is compared.
+    shown: Mapping[str, str] = state.get("flags") or {}
+    flags = process or {name: value for name, value in shown.items() if name in config.flags}
+    return {
+        "agent_id": str(state.get("id") or ""),
+        "version": str(state.get("version") or ""),
+        "pid": str(state.get("pid") or ""),
+        "hostname": str(state.get("hostname") or ""),
+        "start_time": state.get("start_time"),
+        "recovering": not state,
+        "attributes": dict(state.get("attributes") or {}),
+        "policy": shown.get("reconfiguration_policy") or flags.get("reconfiguration_policy") or "equal",
+        "pending_flags": packaging.pending_flags(flags, config.flags) if flags else {},
+    }
+
+
+def observe_running(machine: Machine, credentials: Credentials = ANONYMOUS) -> dict[str, Any] | None:
+    """The ``running`` part of an observation alone, for loops that wait for the agent; None when it does not answer."""
+    found = _packaging(machine, {})
+    config = _Configuration(machine, found["facts"], {})
+    clock = _Clock(machine, _HTTP_SECONDS)
+    return _running(machine, clock, credentials, config, {}, expected=False)[0]
+
+
+def _address(flags: Mapping[str, str], variables: Mapping[str, str]) -> str:
+    """Where the agent listens: without ``--ip`` on every address of the host, so on its loopback too."""
+    address = flags.get("ip") or variables.get("LIBPROCESS_IP") or ""
+    if address in ("", "0.0.0.0"):
+        address = "127.0.0.1"
+    tls = variables.get("LIBPROCESS_SSL_ENABLED", "") in ("1", "true")
+    return f"{'https' if tls else 'http'}://{address}:{flags.get('port') or 5051}"
+
+
+def _refusal(answer: Answer, credentials: Credentials) -> str:
+    if not credentials.username:
+        return f"answers {answer.status}: it wants a user and a password, and none were given"
+    what = "refuses the password of" if answer.status == 401 else "does not permit this to"
+    return f"answers {answer.status}: it {what} the user {credentials.username!r}; correct them"
+
+
+# -- work ---------------------------------------------------------------------------------------------------------
+
+_TERMINAL = frozenset(
+    f"TASK_{state}"
+    for state in ("FINISHED", "FAILED", "KILLED", "LOST", "ERROR", "DROPPED", "GONE", "GONE_BY_OPERATOR")
+)
+
+
+def _work(kind: str, name: str, framework: str, *, checkpointed: bool, sentence: str) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "name": name,
+        "framework": framework,
+        "checkpointed": checkpointed,
+        "ends": "with_agent_id" if checkpointed else "at_restart",
+        "sentence": sentence,
+    }
+
+
+def _of_framework(kind: str, name: str, framework: str, checkpointed: bool) -> dict[str, Any]:
+    how = "survives a restart, but ends with the agent's ID" if checkpointed else "ends at any restart of the agent"
+    sentence = f"the {kind} {name} of the framework {framework} {how}"
+    return _work(kind, name, framework, checkpointed=checkpointed, sentence=sentence)
+
+
+def _work_of_state(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for framework in state.get("frameworks") or ():
+        name = str(framework.get("name") or framework.get("id"))
+        checkpointed = bool(framework.get("checkpoint"))
+        for executor in framework.get("executors") or ():
+            tasks = [*(executor.get("tasks") or ()), *(executor.get("queued_tasks") or ())]
+            live = [str(task.get("id")) for task in tasks if task.get("state") not in _TERMINAL]
+            if live:
+                found += [_of_framework("task", task, name, checkpointed) for task in live]
+            else:
+                found.append(_of_framework("executor", str(executor.get("id")), name, checkpointed))
+    kept = []
+    for role, resources in sorted((state.get("reserved_resources_full") or {}).items()):
+        for resource in resources:
+            refined = resource.get("reservations") or ()
+            dynamic = "reservation" in resource or any(item.get("type") == "DYNAMIC" for item in refined)
+            volume = ((resource.get("disk") or {}).get("persistence") or {}).get("id", "")
+            if dynamic or volume:
+                kept.append(checkpoint.Reserved(str(resource.get("name")), str(role), str(volume)))
+    return found + _work_of_reserved(kept)
+
+
+def _work_of_reserved(kept: Sequence[checkpoint.Reserved]) -> list[dict[str, Any]]:
+    found = []
+    for item in kept:
+        if item.volume:
+            sentence = f"the persistent volume {item.volume} of the role {item.role} is lost to its framework with the agent's ID"
+            found.append(_work("volume", item.volume, "", checkpointed=True, sentence=sentence))
+    for role in sorted({item.role for item in kept}):
+        names = ", ".join(sorted({item.resource for item in kept if item.role == role}))
+        sentence = f"the dynamic reservation of {names} for the role {role} is lost with the agent's ID"
+        found.append(_work("reservation", role, "", checkpointed=True, sentence=sentence))
+    return found
+
+
+def _work_of_checkpoint(machine: Machine, work_dir: str, agent_id: str | None) -> list[dict[str, Any]]:
+    """What a stopped agent would recover: executors whose latest run has no sentinel, and reservations.
+
+    Layout: mesos src/slave/paths.hpp. What does not decode counts as alive.
+    """
+    if not work_dir or not agent_id:
+        return []
+    found = []
+    frameworks = f"{work_dir}/meta/slaves/{agent_id}/frameworks"
+    for framework_id in machine.names(frameworks):
+        name = _framework_name(machine, f"{frameworks}/{framework_id}/framework.info") or framework_id
+        executors = f"{frameworks}/{framework_id}/executors"
+        for executor in machine.names(executors):
+            run = f"{executors}/{executor}/runs/latest"
+            if machine.kind(run) is None or machine.kind(f"{run}/executor.sentinel") is not None:
+                continue
+            live = [
+                task
+                for task in machine.names(f"{run}/tasks")
+                if not _ended(machine, f"{run}/tasks/{task}/task.updates")
+            ]
+            if live:
+                found += [_of_framework("task", task, name, True) for task in live]
+            else:
+                found.append(_of_framework("executor", executor, name, True))
+    return found + _work_of_reserved(_checkpointed_resources(machine, work_dir))
+
+
+def _framework_name(machine: Machine, path: str) -> str:
+    try:
+        return checkpoint.framework_name(machine.read(path) or b"", path)
+    except (OSError, HoldfastError):
+        return ""
+
+
+def _ended(machine: Machine, path: str) -> bool:
+    try:
+        return checkpoint.task_ended(machine.read(path) or b"", path)
+    except (OSError, HoldfastError):
+        return False
+
+
+def _checkpointed_resources(machine: Machine, work_dir: str) -> list[checkpoint.Reserved]:
+    for name, state in (("resources_and_operations.state", True), ("resources.info", False)):
+        path = f"{work_dir}/meta/resources/{name}"
+        try:
+            data = machine.read(path)
+            if data is not None:
+                return checkpoint.reserved(data, path, state=state)
+        except (OSError, HoldfastError):
+            # A reservation whose record does not decode must still be named as work that may be lost.
+            return [checkpoint.Reserved("resources", f"unknown, {path} does not decode", "")]
+    return []
+
+
+# -- checkpoint ---------------------------------------------------------------------------------------------------
+
+
+def read_checkpoint(machine: Machine, work_dir: str) -> dict[str, Any]:
+    """The ``checkpoint`` part of an observation.
+
+    ``agent_id`` is None when the agent would register for the first time; ``error`` says why it could not recover.
+    """
+    found: dict[str, Any] = {
+        "agent_id": None,
+        "rebooted": False,
+        "attributes": None,
+        "hostname": "",
+        "port": 0,
+        "error": None,
+    }
+    latest = f"{work_dir}/meta/slaves/latest"
+    if not work_dir or machine.kind(latest) is None:
+        return found
+    directory = machine.real(latest)
+    found["agent_id"] = directory.rpartition("/")[2]
+    found["rebooted"] = _rebooted(machine, f"{work_dir}/meta/boot_id")
+    if machine.kind(directory) != "directory":
+        found["error"] = (
+            f"{latest} points to {directory}, which is no directory: the agent exits with 'Failed to find latest agent';"
+            f" restore the directory, or remove the link and the agent takes a new ID"
+        )
+        return found
+    path = f"{directory}/slave.info"
+    try:
+        info = checkpoint.agent_info(machine.read(path) or b"", path)
+    except OSError as error:
+        found["error"] = f"{path} cannot be read ({error.strerror or error}); mend that"
+    except HoldfastError as error:
+        found["error"] = str(error)
+    else:
+        if info is not None:
+            found["agent_id"] = info.agent_id or found["agent_id"]
+            found["attributes"] = [attribute.to_json() for attribute in info.attributes]
+            found["hostname"] = info.hostname
+            found["port"] = info.port
+    return found
+
+
+def _rebooted(machine: Machine, path: str) -> bool:
+    """Only another boot ID counts: a missing file does not, nor does a newline (transcript of mesos-agent 1.11.0, b4-b6)."""
+    kept, current = _text(machine, path), _text(machine, BOOT_ID)
+    return kept is not None and current is not None and kept.strip() != current.strip()
+
+
+# -- masters ------------------------------------------------------------------------------------------------------
+
+
+def observe_master(
+    machine: Machine,
+    masters: Sequence[str],
+    credentials: Credentials = ANONYMOUS,
+    agent: Mapping[str, Any] | None = None,
+    *,
+    whole: bool = True,
+    deadline: float = 10.0,
+) -> dict[str, Any]:
+    """The ``master`` part of an observation: who leads, how many agents are connected, what is known of this one.
+
+    :param masters: base addresses of all masters, like ``http://m1:5050``.
+    :param agent: ``agent_id``, ``pid`` and ``hostname`` of this agent, as ``running`` or :func:`identity_of` have them.
+    :param whole: ask for all agents, so that entries of an older ID at the same address are found and ``connected``
+        is counted; otherwise only for the ID, as fits a loop that waits for it in a large cluster.
+    :param deadline: seconds for all of it.
+    """
+    clock = _Clock(machine, deadline)
+    who = {} if agent is None else agent
+    only = "" if whole else who.get("agent_id") or ""
+    query = f"?slave_id={quote(only, safe='')}" if only else ""
+    found: dict[str, Any] = {"asked": list(masters), "leader": None, "error": None, "connected": None, "agents": []}
+    problems: list[tuple[int, str]] = []
+    for base in masters:
+        url = f"{base.rstrip('/')}/slaves{query}"
+        try:
+            answer = machine.fetch(url, credentials=credentials, deadline=clock.left(_HTTP_SECONDS))
+            body = answer.json(url) if answer.status == 200 else None
+        except WebError as error:
+            problems.append((1, str(error)))
+            continue
+        if answer.status != 200 or not isinstance(body, dict) or not isinstance(body.get("slaves"), list):
+            problems.append(_not_leading(base, answer, masters, credentials))
+            continue
+        entries = [_entry(item) for item in body["slaves"]]
+        entries += [_entry({**item, "active": False}) for item in body.get("recovered_slaves") or ()]
+        found["leader"] = base
+        found["connected"] = None if query else sum(entry["active"] for entry in entries)
+        found["agents"] = [entry for entry in entries if _is(entry, who)]
+        return found
+    found["error"] = max(problems, default=(0, "no masters are declared: name them, like http://m1:5050"))[1]
+    return found
+
+
+def identity_of(agent: Mapping[str, Any]) -> dict[str, str]:
+    """By what a master may know an agent, also one that is down.
+
+    :param agent: the ``agent`` part of an observation.
+    """
+    running, kept = agent["running"] or {}, agent["checkpoint"]
+    return {
+        "agent_id": running.get("agent_id") or kept["agent_id"] or "",
+        "pid": running.get("pid") or "",
+        "hostname": running.get("hostname") or agent["flags"].get("hostname") or kept["hostname"],
+    }
+
+
+def _is(entry: Mapping[str, Any], agent: Mapping[str, Any]) -> bool:
+    return any(
+        agent.get(key) and entry[shown] == agent[key]
+        for key, shown in (("agent_id", "id"), ("pid", "pid"), ("hostname", "hostname"))
+    )
+
+
+def _entry(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(item.get("id", "")),
+        "hostname": str(item.get("hostname", "")),
+        "pid": str(item.get("pid", "")),
+        "active": bool(item.get("active")),
+        "attributes": dict(item.get("attributes") or {}),
+    }
+
+
+def _not_leading(base: str, answer: Answer, masters: Sequence[str], credentials: Credentials) -> tuple[int, str]:
+    """Why this master's answer is not the leader's; the number ranks what a user should read first."""
+    if answer.status in (401, 403):
+        return 5, f"the master {base} {_refusal(answer, credentials)}"
+    if answer.status == 307:
+        leader = urlsplit(answer.headers.get("location", "")).netloc
+        if any(urlsplit(master).netloc == leader for master in masters):
+            return 3, f"the master {base} says that {leader} leads, but that one does not answer as leader"
+        return 4, (
+            f"the master {base} says that {leader or 'another one'} leads, which is none of the declared masters"
+            f" ({', '.join(masters)}); declare it, under the name that the masters use"
+        )
+    if answer.status == 503:
+        return (
+            2,
+            f"the master {base} knows no leader ({answer.text.strip()[:80]}); wait for an election, or look at ZooKeeper",
+        )
+    return 2, f"{base}/slaves answers {answer.status} and not a master's list of agents: {answer.text[:80]!r}"
+
+
+# -- the agent's own words ----------------------------------------------------------------------------------------
+
+_GLOG = re.compile(r"([IWEF])(?:\d{4})?(\d{2})(\d{2}) (\d{2}):(\d{2}):(\d{2})\.\d+\s+\d+ \S+\] (.*)")
+_TELLING = re.compile(
+    r"EXIT with status \d+: (?P<exit>.+)"
+    r"|(?P<load>Failed to load .+|Flag '.+' is .+)"
+    r"|(?P<wrapper>(?:cat|\S*mesos-init-wrapper|logger): .+|Please use `master' or .+)"
+)
+
+
+def agent_words(
+    machine: Machine, since: float, *, log_dir: str = "/var/log/mesos", program: str = "mesos-slave", unit: str = UNIT
+) -> str:
+    """Why the agent does not run, in its own words, or an empty string when it has not said.
+
+    :param since: seconds since the epoch; what was said before does not count.
+    :param log_dir: the agent's ``--log_dir``, where glog keeps one file for each severity.
+    :param program: the name that the agent's log files begin with.
+    """
+    try:
+        journal = machine.run(
+            ["journalctl", f"--unit={unit}", f"--since=@{int(since)}", "--output=cat", "--no-pager", "--lines=1000"],
+            deadline=10.0,
+        ).stdout
+    except HoldfastError:
+        journal = ""
+    words = _telling(journal, 0.0)
+    for severity in ("FATAL", "ERROR"):
+        if not words:
+            words = _telling(_text(machine, f"{log_dir}/{program}.{severity}") or "", since)
+    return words
+
+
+def _telling(log: str, since: float) -> str:
+    """The last line that says why an agent ended."""
+    found = ""
+    for line in log.splitlines():
+        stamped = _GLOG.search(line)
+        if stamped and since and not _recent(stamped, since):
+            continue
+        text = stamped[7] if stamped else line
+        if stamped and stamped[1] == "F":
+            found = text
+            continue
+        telling = _TELLING.search(text)
+        if telling:
+            found = telling[telling.lastgroup or 0]
+    return found.strip()
+
+
+def _recent(stamped: re.Match[str], since: float) -> bool:
+    """glog stamps local time without a year; a line of the second before still counts."""
+    month, day, hour, minute, second = (int(stamped[group]) for group in range(2, 7))
+    then = time.localtime(since - 1)
+    return (month, day, hour, minute, second) >= (then.tm_mon, then.tm_mday, then.tm_hour, then.tm_min, then.tm_sec)

@@ -1,0 +1,347 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a package's ``mesos-init-wrapper`` turns files and environment into an agent's command line. Pure.
+
+The rules are those of the scripts themselves: mesosphere/mesos-deb-packaging ``mesos-init-wrapper`` and apache/mesos
+``support/packaging/common/mesos-init-wrapper``. What a package reads is taken from the script that is installed.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model
+
+MESOSPHERE = "mesosphere"
+APACHE = "apache"
+DCOS = "dcos"
+NONE = "none"
+
+# Environment variables that the wrapper turns into flags, in its order.
+_VARIABLE_FLAGS = (("MASTER", "master"), ("IP", "ip"), ("LOGS", "log_dir"), ("ISOLATION", "isolation"))
+_FLAG_NAME = re.compile(r"[a-z0-9_]+")
+# Flags that may carry a secret in place of the path of a file with it.
+SECRET_FLAGS = frozenset(("credential", "http_credentials", "docker_config", "executor_secret_key", "jwt_secret_key"))
+_ARGUMENT_LIMIT = 128 * 1024
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """What an init wrapper says about itself.
+
+    :param packaging: ``mesosphere`` or ``apache``.
+    :param role: the argument it wants and the name of its daemon: ``slave`` or ``agent``.
+    :param config_dir: where flags and attributes lie as files.
+    :param environment_files: shell files that it sources, in order.
+    :param exports_all: every variable in them reaches the daemon, not only exported ones.
+    """
+
+    packaging: str
+    role: str
+    config_dir: str
+    environment_files: tuple[str, ...]
+    exports_all: bool
+
+
+def read_wrapper(text: str) -> Wrapper | None:
+    """Recognise an init wrapper by its text; None when it is none that reads ``etc_slave=`` or ``etc_agent=``."""
+    found = re.search(r"^\s*(?:local\s+)?etc_(slave|agent)=[\"']?(/[^\s\"';]+)", text, re.MULTILINE)
+    if found is None:
+        return None
+    role = found[1]
+    body = re.search(rf"^function {role} \{{$(.*?)^\}}", text, re.MULTILINE | re.DOTALL)
+    code = body[1] if body else text
+    sourced = tuple(dict.fromkeys(re.findall(r"(?:^|[\s|&;])(?:\.|source)\s+(/[^\s;]+)", code)))
+    exports_all = bool(re.search(r"set -o allexport|set -a\b", code))
+    return Wrapper(MESOSPHERE if role == "slave" else APACHE, role, found[2].rstrip("/"), sourced, exports_all)
+
+
+# -- environment --------------------------------------------------------------------------------------------------
+
+
+def read_environment(
+    text: str,
+    variables: MutableMapping[str, str],
+    exported: set[str],
+    read: Callable[[str], str | None],
+    *,
+    exports_all: bool,
+) -> list[str]:
+    """Take the assignments of a shell file into ``variables``, without running it.
+
+    Understood: ``[export] NAME=value ...`` with quotes, ``$NAME``, ``${NAME}``, ``$(cat FILE)`` and its backtick form,
+    which is all that the packages' own files use.
+
+    :param exported: gets the names that are exported.
+    :param read: a file's text or None.
+    :param exports_all: every assignment exports, as under ``set -o allexport``.
+    :returns: the lines that were not understood.
+    """
+    unread = []
+    for line in text.splitlines():
+        rest = line.strip()
+        if not rest or rest.startswith("#"):
+            continue
+        exporting = rest.startswith("export ")
+        rest = rest[len("export ") :].lstrip() if exporting else rest
+        while rest and not rest.startswith("#"):
+            named = re.match(r"([A-Za-z_][A-Za-z0-9_]*)(=|(?=\s|$))", rest)
+            value = _shell_word(rest[named.end() :], variables, read) if named and named[2] else None
+            if named is None or (named[2] and value is None) or not (named[2] or exporting):
+                unread.append(line.strip())
+                break
+            if exporting or exports_all:
+                exported.add(named[1])
+            taken = named.end()
+            if value is not None:
+                variables[named[1]] = value[0]
+                taken += value[1]
+            rest = rest[taken:].lstrip(" \t;")
+    return unread
+
+
+def _shell_word(text: str, variables: Mapping[str, str], read: Callable[[str], str | None]) -> tuple[str, int] | None:
+    """The value of the word that begins here and its length, or None when it needs a real shell."""
+    value = ""
+    at = 0
+    quoted = False
+    while at < len(text):
+        character = text[at]
+        if character == '"':
+            quoted = not quoted
+            at += 1
+        elif not quoted and character in " \t;":
+            break
+        elif not quoted and character == "'":
+            end = text.find("'", at + 1)
+            if end < 0:
+                return None
+            value += text[at + 1 : end]
+            at = end + 1
+        elif character == "\\" and at + 1 < len(text):
+            value += text[at + 1] if not quoted or text[at + 1] in '"\\$`' else text[at : at + 2]
+            at += 2
+        elif character in "$`":
+            file = re.match(r"(?:\$\(|`)\s*cat\s+([^\s`)]+)\s*(?:\)|`)", text[at:])
+            name = re.match(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))", text[at:])
+            if file:
+                value += (read(file[1].strip("\"'")) or "").rstrip("\n")
+                at += file.end()
+            elif name:
+                value += variables.get(name[1] or name[2], "")
+                at += name.end()
+            else:
+                return None
+        elif not quoted and character in "&|<>(){}*?~":
+            return None
+        else:
+            value += character
+            at += 1
+    return None if quoted else (value, at)
+
+
+def unit_environment(setting: str) -> dict[str, str]:
+    """What ``systemctl show --property=Environment`` prints, as variables."""
+    try:
+        words = shlex.split(setting)
+    except ValueError:
+        return {}
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def environment_flags(variables: Mapping[str, str], exported: Iterable[str]) -> dict[str, str]:
+    """The flags that ``MESOS_*`` variables set; the command line goes over them."""
+    return {name[6:].lower(): variables[name] for name in exported if name.startswith("MESOS_") and name in variables}
+
+
+# -- flags --------------------------------------------------------------------------------------------------------
+
+
+def parse_flags(argv: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """The flags of a command line and the names given more than once, on which the agent exits.
+
+    Names are case-insensitive, ``--no-x`` is ``x=false``, other words are ignored, ``--`` ends the flags
+    (stout flags.hpp; transcript of mesos-agent 1.11.0 flags).
+    """
+    flags: dict[str, str] = {}
+    twice = []
+    for word in argv:
+        if word == "--":
+            break
+        if not word.startswith("--"):
+            continue
+        name, given, value = word[2:].partition("=")
+        name = name.lower()
+        if not given:
+            value = "true"
+            if name.startswith("no-"):
+                name, value = name[3:], "false"
+        if name in flags:
+            twice.append(name)
+        flags[name] = value
+    return flags, twice
+
+
+def flags_argv(flags: Mapping[str, str]) -> list[str]:
+    """The reverse of :func:`parse_flags`, sorted by name."""
+    return [f"--{name}={value}" for name, value in sorted(flags.items())]
+
+
+def command_line(wrapper: Wrapper, variables: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
+    """The arguments that the wrapper makes of variables and of the files directly in its directory, without those that
+    it makes of the directories ``attributes`` and ``resources``."""
+    argv = [f"--{flag}={variables[name]}" for name, flag in _VARIABLE_FLAGS if variables.get(name)]
+    for name, content in sorted(files.items()):
+        argv.append(f"--{name[1:]}" if name.startswith("?") else f"--{name}={content}")
+    return argv
+
+
+def shown_flags(flags: Mapping[str, str]) -> dict[str, str]:
+    """Flags fit for a document: a secret given in place of a path is not shown."""
+    return {name: _shown(name, value) for name, value in sorted(flags.items())}
+
+
+def _shown(name: str, value: str) -> str:
+    return "(not shown)" if name in SECRET_FLAGS and not value.startswith(("/", "file://")) else value
+
+
+def pending_flags(running: Mapping[str, str], following: Mapping[str, str]) -> dict[str, list[str | None]]:
+    """The flags that the next start changes: name -> [running, next], None for not given; attributes left out."""
+    pending: dict[str, list[str | None]] = {}
+    for name in sorted((set(running) | set(following)) - {"attributes"}):
+        old, new = running.get(name), following.get(name)
+        if old == new or (name == "resources" and _tokens(old) == _tokens(new)):
+            continue
+        pending[name] = [None if value is None else _shown(name, value) for value in (old, new)]
+    return pending
+
+
+def _tokens(resources: str | None) -> list[str]:
+    return sorted(token for token in re.split("[;\n]", resources or "") if token)
+
+
+def cat(content: bytes) -> str:
+    """A file's content as bash's ``$(cat FILE)`` gives it: NUL bytes and trailing newlines gone."""
+    return content.replace(b"\0", b"").rstrip(b"\n").decode(errors="backslashreplace")
+
+
+# -- the attributes directory -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One name in a directory that the wrapper reads.
+
+    :param name: with surrogate escapes where it is not UTF-8.
+    :param kind: what stands there once links are followed: ``file``, ``directory``, another kind, or None (dangling).
+    :param content: a file's bytes; None when it could not be read, for the reason in ``error``.
+    """
+
+    name: str
+    kind: str | None
+    content: bytes | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What the wrapper makes of a directory of attributes.
+
+    :param files: name -> value as ``$(cat)`` gives it: trailing newlines and NUL bytes gone.
+    :param ignored: names that it passes over: dotfiles, empty files, FIFOs, dangling links.
+    :param obstacles: what keeps the agent from starting, or changes meaning once files are added.
+    """
+
+    files: dict[str, str]
+    ignored: list[str]
+    obstacles: list[dict[str, str]]
+
+
+def obstacle(kind: str, path: str, sentence: str) -> dict[str, str]:
+    """One entry of an observation's ``obstacles``."""
+    return {"kind": kind, "path": path, "sentence": sentence}
+
+
+def read_attributes(directory: str, entries: Iterable[Entry]) -> Directory:
+    """Apply the wrapper's rules for ``attributes/*``: every entry with a size above 0 becomes ``<name>:<content>``."""
+    found = Directory({}, [], [])
+    for entry in entries:
+        name = entry.name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        path = f"{directory}/{name}"
+        if entry.name.startswith(".") or entry.kind not in ("file", "directory") or entry.content == b"":
+            found.ignored.append(name)
+        elif entry.kind == "directory":
+            found.obstacles.append(
+                obstacle(
+                    "subdirectory",
+                    path,
+                    f"{path} is a directory: the init wrapper fails on it and the agent does not start; move it away",
+                )
+            )
+        elif entry.content is None:
+            found.obstacles.append(obstacle("unreadable", path, f"{path} cannot be read ({entry.error}); mend that"))
+        else:
+            _take(found, path, entry.name, name, entry.content)
+    passed = sum(len(name.encode()) + len(value.encode()) + 2 for name, value in found.files.items())
+    if passed >= _ARGUMENT_LIMIT:
+        sentence = (
+            f"the attributes in {directory} have {passed} bytes: the agent cannot be started with more than 128 KiB"
+        )
+        found.obstacles.append(obstacle("bad_value", directory, f"{sentence}; remove some"))
+    return found
+
+
+def _take(found: Directory, path: str, raw_name: str, name: str, content: bytes) -> None:
+    value = cat(content)
+    found.files[name] = value
+    try:
+        raw_name.encode()
+        content.decode()
+    except UnicodeError:
+        sentence = f"{path} is not UTF-8: the answers of this agent and of every master become unreadable; rewrite it"
+        found.obstacles.append(obstacle("not_utf8", path, sentence))
+        return
+    if re.search(r"[:;\n]", name):
+        sentence = (
+            f"the name of {path} holds a ':', ';' or newline, so the attribute gets another name; rename the file"
+        )
+        found.obstacles.append(obstacle("bad_name", path, sentence))
+    elif "\n" in value:
+        sentence = f"{path} has more than one line: each line becomes an attribute, or the agent aborts; write one line"
+        found.obstacles.append(obstacle("two_lines", path, sentence))
+    elif ";" in value:
+        sentence = f"{path} holds a ';': what follows becomes another attribute; write it into a file of its own"
+        found.obstacles.append(obstacle("bad_value", path, sentence))
+    elif value != value.rstrip("\t\r"):
+        sentence = (
+            f"{path} ends in a tab or carriage return, which the agent keeps or not by the order of files; remove it"
+        )
+        found.obstacles.append(obstacle("bad_value", path, sentence))
+    else:
+        try:
+            model.parse_attribute(name, value)
+        except model.AttributeRefused as refusal:
+            sentence = f"with {path} the agent aborts at its start: {refusal.seen}; write another value"
+            found.obstacles.append(obstacle("bad_value", path, sentence))
+
+
+def flag_obstacles(config_dir: str, names: Iterable[str], twice: Sequence[str]) -> list[dict[str, str]]:
+    """What in the configuration directory itself makes the agent exit: leftovers of editors, and flags given twice."""
+    found = []
+    for name in names:
+        if not _FLAG_NAME.fullmatch(re.sub(r"^\?(no-)?", "", name).lower()):
+            path = f"{config_dir}/{name}"
+            sentence = f"{path} is passed as the flag --{name}, which no agent knows: it exits at its start; move the file away"
+            found.append(obstacle("bad_flag", path, sentence))
+    for name in dict.fromkeys(twice):
+        path = f"{config_dir}/{name}"
+        sentence = (
+            f"the flag --{name} is given twice, by {path} and by a variable: the agent exits at its start; keep one"
+        )
+        found.append(obstacle("bad_flag", path, sentence))
+    return found
