@@ -40,16 +40,15 @@ class AgentHands:
 
     def look(self, parts: frozenset[str]) -> dict[str, Any]:
         """The parts of the world that conditions ask for: ``files``, ``checkpoint``, ``losses``, ``availability``."""
-        world: dict[str, Any] = {}
-        if parts - {"availability"}:
-            agent = observe.observe_agent(self.machine)
-            world["files"] = agent["files"]
-            world["checkpoint"] = agent["checkpoint"]
-            world["losses"] = losses(agent["work"], self.expendable)
+        agent = observe.observe_agent(self.machine, credentials=self.credentials)
+        world: dict[str, Any] = {
+            "files": agent["files"],
+            "checkpoint": agent["checkpoint"],
+            "losses": losses(agent["work"], self.expendable),
+        }
         if "availability" in parts:
-            world["availability"] = {
-                "connected": observe.observe_master(self.machine, self.masters, self.credentials, None)["connected"]
-            }
+            master = observe.observe_master(self.machine, self.masters, agent=agent, credentials=self.credentials)
+            world["availability"] = {"connected": master["connected"], "error": master["error"]}
         return world
 
     def execute(self, step: Step) -> None:
@@ -84,44 +83,47 @@ class AgentHands:
 
     def _start(self, verb: str, args: Mapping[str, Any]) -> None:
         """Start or restart, then poll until the leading master shows the agent with the wanted attributes."""
+        unit = args["unit"]
         began = self.machine.time()
-        restarts = service.observe_unit(self.machine, args["unit"])["restarts"]
-        service.change_unit(self.machine, verb, args["unit"])
+        restarts = service.observe_unit(self.machine, unit)["restarts"]
+        service.change_unit(self.machine, verb, unit)
         end = self.machine.monotonic() + args["timeout"]
-        seen = "nothing yet"
         while True:
-            seen, shown = self._registered(args)
-            if shown is not None:
-                self.shown = shown
+            agent = observe.observe_agent(self.machine, credentials=self.credentials)
+            missing = self._missing(agent, args["attributes"])
+            if not missing:
                 return
-            unit = service.observe_unit(self.machine, args["unit"])
-            if unit["sub"] in ("auto-restart", "failed", "dead") or unit["restarts"] > restarts:
+            state = agent["unit"]
+            if state["sub"] in ("auto-restart", "failed", "dead") or state["restarts"] > restarts:
                 raise HoldfastError(
-                    f"the agent does not stay up: {args['unit']} ended with status {unit['exit_status']}",
+                    f"the agent does not stay up: {unit} ended with status {state['exit_status']}",
                     seen=observe.agent_words(self.machine, began) or "it left no word",
-                    todo="mend what it says, then run again; the files are as planned and nothing else was touched",
+                    todo="mend what it says, then run again; no other agent was touched in this phase's wake",
                 )
             if self.machine.monotonic() > end:
                 raise DeadlineError(
                     f"the leading master did not show the agent with the wanted attributes within {args['timeout']:g} s",
-                    seen=seen,
+                    seen=missing,
                     todo="look at the agent's and the master's logs; run again when they reach each other",
                 )
             self.machine.sleep(_POLL_SECONDS)
 
-    def _registered(self, args: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
-        """What is missing yet, in words, or the agent as the leading master shows it."""
-        running = observe.observe_running(self.machine, self.credentials)
+    def _missing(self, agent: Mapping[str, Any], attributes: Mapping[str, Any]) -> str:
+        """What is not yet as it should be, in words; empty when the leading master shows the wanted attributes."""
+        running = agent["running"]
         if running is None or running["recovering"] or not running["agent_id"]:
-            return "the agent has not registered", None
-        if running["attributes"] != args["attributes"]:
-            return f"the agent reports {running['attributes']}", None
-        master = observe.observe_master(self.machine, self.masters, self.credentials, running)
+            return "the agent has not registered"
+        if running["attributes"] != attributes:
+            return f"the agent reports {running['attributes']}"
+        master = observe.observe_master(
+            self.machine, self.masters, agent=agent, credentials=self.credentials, whole=False
+        )
         if master["error"]:
-            return str(master["error"]), None
-        for agent in master["agents"]:
-            if agent["id"] == running["agent_id"]:
-                if agent["active"] and agent["attributes"] == args["attributes"]:
-                    return "", dict(agent)
-                return f"the leading master shows it {'' if agent['active'] else 'in'}active with {agent['attributes']}", None
-        return f"the leading master {master['leader']} does not list {running['agent_id']}", None
+            return str(master["error"])
+        entry = next((found for found in master["agents"] if found["id"] == running["agent_id"]), None)
+        if entry is None:
+            return f"the leading master {master['leader']} does not list {running['agent_id']}"
+        if not entry["active"] or entry["attributes"] != attributes:
+            return f"the leading master shows it {'' if entry['active'] else 'in'}active with {entry['attributes']}"
+        self.shown = dict(entry)
+        return ""
