@@ -37,10 +37,14 @@ class AgentHands:
     credentials: Credentials
     expendable: Sequence[str] = ()
     shown: dict[str, Any] | None = field(default=None, init=False)
+    _directory: str = field(default="", init=False)
 
     def look(self, parts: frozenset[str]) -> dict[str, Any]:
         """The parts of the world that conditions ask for: ``files``, ``checkpoint``, ``losses``, ``availability``."""
+        if parts == {"files"} and self._directory:
+            return {"files": observe.read_files(self.machine, self._directory).files}
         agent = observe.observe_agent(self.machine, credentials=self.credentials)
+        self._directory = agent["attributes_dir"]
         world: dict[str, Any] = {
             "files": agent["files"],
             "checkpoint": agent["checkpoint"],
