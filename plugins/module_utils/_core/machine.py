@@ -14,11 +14,12 @@ import errno
 import fcntl
 import os
 import shutil
+import signal
 import stat
 import tempfile
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import command, web
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import ClaimError, HoldfastError
@@ -32,6 +33,22 @@ _KINDS = (
     (stat.S_ISFIFO, "fifo"),
     (stat.S_ISSOCK, "socket"),
 )
+
+
+def _try_open(path: str) -> NoReturn:
+    """Open a device exclusively and end this process with the errno as its exit status."""
+    code = 255
+    try:
+        # Whoever waits for the end of this process's output must not wait for a child that hangs.
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
+        os.close(os.open(path, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC))
+        code = 0
+    except OSError as error:
+        code = error.errno or 255
+    finally:
+        os._exit(code)
 
 
 class Machine:
@@ -94,25 +111,48 @@ class Machine:
             return []
 
     def read(self, path: str, limit: int = 16 * 1024 * 1024) -> bytes | None:
-        """A file's first ``limit`` bytes, links followed; None where there is none (or it is no regular file)."""
-        try:
-            with open(path, "rb") as file:
-                return file.read(limit)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+        """A file's first ``limit`` bytes, links followed; None where there is none (or it is no regular file).
 
-    def held_by_others(self, path: str) -> str | None:
+        :raises OSError: it is there and cannot be read.
+        """
+        try:
+            # O_NONBLOCK: a FIFO without a writer must not hold us.
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            return None
+        with os.fdopen(handle, "rb") as file:
+            return file.read(limit)
+
+    def held_by_others(self, path: str, *, deadline: float = 2.0) -> str | None:
         """Why a block device cannot be opened exclusively (``busy``, ...), or None when it can.
 
         ``O_EXCL`` without ``O_CREAT`` on a block device fails with EBUSY while it is mounted, a member of md or
         device-mapper, or opened exclusively by a program (open(2)). Nothing is written.
+
+        :param deadline: seconds after which a device that does not answer counts as closed; opening it is left to a
+            child, which may stay behind in the kernel without holding this process.
         """
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC)
-        except OSError as error:
-            return "busy" if error.errno == errno.EBUSY else os.strerror(error.errno or 0)
-        os.close(handle)
-        return None
+        child = os.fork()
+        if child == 0:
+            _try_open(path)
+        end = time.monotonic() + deadline
+        while True:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                break
+            if time.monotonic() > end:
+                os.kill(child, signal.SIGKILL)
+                return f"opening it did not end in {deadline:g} s"
+            time.sleep(0.001)
+        code = os.waitstatus_to_exitcode(status)
+        if code == 0:
+            return None
+        return (
+            "busy" if code == errno.EBUSY else os.strerror(code) if code > 0 else f"its opener died by signal {-code}"
+        )
 
     def is_locked(self, path: str) -> bool:
         """Whether some process holds the lock of :meth:`locked` on this file now."""
