@@ -134,14 +134,18 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, credentials
-from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import observe_agent, observe_master
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import (
+    identity_of,
+    observe_agent,
+    observe_master,
+)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={**MASTERS}, supports_check_mode=True)
     machine, known = Machine(), credentials(module.params)
     agent = observe_agent(machine, credentials=known)
-    master = observe_master(machine, module.params["masters"], agent=agent, credentials=known)
+    master = observe_master(machine, module.params["masters"], known, identity_of(agent))
     module.exit_json(changed=False, agent=agent, master=master)
 
 

@@ -51,7 +51,7 @@ class AgentHands:
             "losses": losses(agent["work"], self.expendable),
         }
         if "availability" in parts:
-            master = observe.observe_master(self.machine, self.masters, agent=agent, credentials=self.credentials)
+            master = observe.observe_master(self.machine, self.masters, self.credentials)
             world["availability"] = {"connected": master["connected"], "error": master["error"]}
         return world
 
@@ -119,9 +119,7 @@ class AgentHands:
             return "the agent has not registered"
         if running["attributes"] != attributes:
             return f"the agent reports {running['attributes']}"
-        master = observe.observe_master(
-            self.machine, self.masters, agent=agent, credentials=self.credentials, whole=False
-        )
+        master = observe.observe_master(self.machine, self.masters, self.credentials, running, whole=False)
         if master["error"]:
             return str(master["error"])
         entry = next((found for found in master["agents"] if found["id"] == running["agent_id"]), None)

@@ -40,7 +40,7 @@ def set_attributes(
     """
     wanted = _checked(attributes, present)
     agent = observe_agent(machine, credentials=credentials)
-    master = observe_master(machine, masters, agent=agent, credentials=credentials)
+    master = observe_master(machine, masters, credentials)
     reasons = [str(obstacle["sentence"]) for obstacle in agent["obstacles"]]
     if master["error"]:
         reasons.append(str(master["error"]))

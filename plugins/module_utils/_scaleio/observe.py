@@ -48,7 +48,7 @@ def observe_node(
     end = machine.monotonic() + claim_wait
     while machine.is_locked(identity.lock_path(SYSTEM, cluster)) and machine.monotonic() < end:
         machine.sleep(0.1)
-    agent = mesos.observe_agent(machine)
+    agent = mesos.observe_agent(machine, credentials=credentials)
     return {
         "schema": SCHEMA,
         "cluster": cluster,
