@@ -146,8 +146,9 @@ def takeover(
         steps.append(Step("enable_unit", f"enable {unit} at boot", {"unit": unit}, (), unit, "disabled\n", "enabled\n"))
     if not new_id or change.by_itself:
         verb = "restart" if live else "start"
-        identity = "; the agent gets a new ID" if new_id else f"; the agent keeps its ID {old_id}" if old_id else ""
-        return change, [*steps, _start(verb, unit, change, identity, expected, tuple(requires))], refused
+        identity = "gets a new ID" if new_id else f"keeps its ID {old_id}" if old_id else "registers"
+        how = f"the agent {identity} ({change.kind}: {change.reason})"
+        return change, [*steps, _start(verb, unit, change, how, expected, tuple(requires))], refused
     ends = f"; with it ends {', '.join(ending)}" if ending else "; nothing but what starts again by itself ends with it"
     active = agent["unit"]["active"]
     if active not in ("inactive", "failed"):
@@ -156,7 +157,7 @@ def takeover(
     steps.append(
         Step(
             "forget_agent_id",
-            f"set {link} aside, so that the agent gives up its ID {old_id} ({change.reason}){ends}",
+            f"set {link} aside, so that the agent gives up its ID {old_id} (new_agent_id: {change.reason}){ends}",
             {"link": link, "agent_id": old_id},
             tuple(requires[:2]),
             link,
@@ -164,16 +165,16 @@ def takeover(
             "",
         )
     )
-    steps.append(_start("start", unit, change, "; the agent gets a new ID", expected, tuple(requires[:1])))
+    steps.append(_start("start", unit, change, "the agent gets a new ID", expected, tuple(requires[:1])))
     return change, steps, refused
 
 
 def _start(
-    verb: str, unit: str, change: Change, identity: str, expected: Mapping[str, Any], requires: tuple[Condition, ...]
+    verb: str, unit: str, change: Change, how: str, expected: Mapping[str, Any], requires: tuple[Condition, ...]
 ) -> Step:
     return Step(
         f"{verb}_agent",
-        f"{verb} {unit} ({change.kind}: {change.reason}){identity}; wait until the leading master shows it",
+        f"{verb} {unit}: {how}; wait until the leading master shows it",
         {**expected, "change": change.kind},
         requires,
         f"{unit} attributes in force",

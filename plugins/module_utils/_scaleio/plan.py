@@ -377,7 +377,7 @@ def _remember_steps(observation: Observation, current: Mapping[str, str], writes
     else:
         return []
     found = None if observation["previous"] is None else dict(observation["previous"]["files"])
-    if found == files:
+    if found == files or (found is None and not files):
         return []
     path = previous_path(observation["cluster"])
     listed = "".join(f"{name}: {value}\n" for name, value in sorted(files.items()))
