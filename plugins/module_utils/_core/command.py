@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -55,11 +56,8 @@ def run(
     :raises CommandError: missing program, other exit status, deadline.
     """
     program = find_program(argv[0])
-    shown = " ".join(argv)
     if program is None:
-        raise CommandError(
-            f"the program {argv[0]} is missing", where=shown, todo="install the package that carries it on this host"
-        )
+        raise missing(argv)
     child = subprocess.Popen(
         [program, *argv[1:]],
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
@@ -71,24 +69,43 @@ def run(
     try:
         out, err = child.communicate(None if stdin is None else stdin.encode(), timeout=deadline)
     except subprocess.TimeoutExpired:
-        raise _overdue(child, shown, deadline) from None
-    done = Completed(
-        tuple(argv), child.returncode, out.decode("utf-8", "backslashreplace"), err.decode("utf-8", "backslashreplace")
+        raise _overdue(child, " ".join(argv), deadline) from None
+    return checked(Completed(tuple(argv), child.returncode, _text(out), _text(err)), ok)
+
+
+def missing(argv: Sequence[str]) -> CommandError:
+    """The error for a program that is not installed."""
+    return CommandError(
+        f"the program {argv[0]} is missing",
+        where=" ".join(argv),
+        todo="install the package that carries it on this host",
     )
-    if done.status not in ok:
-        words = (done.stderr.strip() or done.stdout.strip() or "no output")[-2000:]
-        raise CommandError(
-            f"the command failed with status {done.status}", where=shown, seen=words, todo="run it by hand on this host"
-        )
-    return done
+
+
+def checked(done: Completed, ok: Container[int]) -> Completed:
+    """Pass a program's end on.
+
+    :raises CommandError: its status is not one of ``ok``.
+    """
+    if done.status in ok:
+        return done
+    words = (done.stderr.strip() or done.stdout.strip() or "no output")[-2000:]
+    raise CommandError(
+        f"the command failed with status {done.status}",
+        where=" ".join(done.argv),
+        seen=words,
+        todo="run it by hand on this host",
+    )
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
 
 
 def _overdue(child: subprocess.Popen[bytes], shown: str, deadline: float) -> CommandError:
     """Kill an overdue child's process group, or abandon it, named, when even SIGKILL does not end it."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     try:
         child.communicate(timeout=_REAP_SECONDS)
     except subprocess.TimeoutExpired:

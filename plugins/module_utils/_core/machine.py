@@ -96,10 +96,6 @@ class Machine:
         """The path with every link resolved."""
         return os.path.realpath(path)
 
-    def link(self, path: str) -> str:
-        """Where the link at this path points, as written."""
-        return os.readlink(path)
-
     def names(self, path: str) -> list[str]:
         """The sorted names in a directory; none where there is no such directory.
 

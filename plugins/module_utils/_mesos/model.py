@@ -34,7 +34,7 @@ _NOT_FINITE = re.compile(r"[+-]?(?:(?P<nan>nan(?:\(.*\))?)|inf(?:inity)?)", re.I
 _HEXADECIMAL = re.compile(r"[+-]?0x[0-9a-f.]*(?:p[+-]?[0-9]*)?", re.IGNORECASE)
 _SMALLEST_NORMAL = 2.2250738585072014e-308
 _LARGEST_UINT64 = 2**64 - 1
-# stout strings::WHITESPACE: what is cut off both ends of a flag's value.
+# stout strings::WHITESPACE: what is cut off the end of an argument.
 _WHITESPACE = " \t\n\r"
 # One argument of a program may have 128 KiB (MAX_ARG_STRLEN of the kernel), and all attributes share one.
 VALUE_LIMIT = 32 * 1024
@@ -119,7 +119,7 @@ def parse_attributes(text: str) -> tuple[Attribute, ...]:
     :raises AttributeRefused: the agent would abort.
     """
     found = []
-    for token in re.split("[;\n]", text.strip(_WHITESPACE)):
+    for token in re.split("[;\n]", text.rstrip(_WHITESPACE)):
         if token:
             name, colon, value = token.partition(":")
             if not colon:
