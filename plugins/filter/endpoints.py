@@ -12,7 +12,8 @@ from typing import Any
 
 def endpoints(hosts: Sequence[str], hostvars: Mapping[str, Any], port: int, scheme: str = "http") -> list[str]:
     """Documented in endpoints.yml."""
-    return [f"{scheme}://{hostvars[host].get('ansible_host', host)}:{port}" for host in hosts]
+    addresses = [str(hostvars[host].get("ansible_host", host)) for host in hosts]
+    return [f"{scheme}://{f'[{address}]' if ':' in address else address}:{port}" for address in addresses]
 
 
 class FilterModule:

@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Step, report
 
 PROGRESS = "holdfast_progress"
@@ -41,11 +40,18 @@ class ActAction(ActionBase):
         task_vars = task_vars or {}
         host = str(task_vars["inventory_hostname"])
         arguments = dict(self._task.args)
+        missing = [name for name in ("planned", "phase") if name not in arguments]
+        if missing:
+            raise AnsibleActionFail(
+                f"missing arguments: {', '.join(missing)}; the role's tasks show how this is called"
+            )
         index = int(arguments.pop("phase"))
         plan = _registered(task_vars, host, str(arguments.pop("planned")))
         entry = plan["hosts"].get(host)
         if entry is None or str(index) not in entry["steps"]:
-            raise AnsibleActionFail(f"the plan has no steps for {host} in phase {index}; the role asks for the wrong phase")
+            raise AnsibleActionFail(
+                f"the plan has no steps for {host} in phase {index}; the role asks for the wrong phase"
+            )
         self._gate(task_vars, plan["plan_id"], index, entry["after"][str(index)])
         steps = entry["steps"][str(index)]
         if self._task.check_mode:
@@ -68,13 +74,14 @@ class ActAction(ActionBase):
     def _gate(task_vars: Mapping[str, Any], plan_id: str, index: int, after: list[str]) -> None:
         """Raise unless every host that this phase waits for has succeeded in the phase before.
 
+        A host may already have finished this very phase, or a later one: its own gate has then seen the phase before.
+
         :raises AnsibleActionFail: names the hosts that have not.
         """
-        expected = {"plan_id": plan_id, "phase": index - 1}
         missing = []
         for host in after:
-            facts = task_vars["hostvars"].raw_get(host)
-            if dict(facts.get("ansible_facts", {}).get(PROGRESS, {})) != expected:
+            progress = task_vars["hostvars"].raw_get(host).get("ansible_facts", {}).get(PROGRESS, {})
+            if progress.get("plan_id") != plan_id or progress.get("phase", 0) < index - 1:
                 missing.append(host)
         if missing:
             raise AnsibleActionFail(

@@ -15,11 +15,11 @@ import platform
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import judge_claims
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.rendering import render_plan
@@ -74,21 +74,26 @@ class ClusterAction(ActionBase):
                 "the group of members is empty or unknown, so there is nothing to plan: put the hosts into their group"
             )
         batch = set(task_vars.get("ansible_play_batch", ()))
+        active = set(task_vars.get("ansible_play_hosts", ()))
         limited = set(task_vars.get("ansible_play_hosts_all", ()))
         clusters: dict[str, list[dict[str, Any]]] = {}
         for member in map(str, members):
             facts = task_vars["hostvars"].raw_get(member)
+            if not isinstance(facts, Mapping):
+                raise AnsibleActionFail(f"the member {member} is no host of the inventory")
             name = self._task.args.get("cluster_variable", "")
             default = self._task.args.get("cluster_default", "default")
-            found = facts.get(variable) if isinstance(facts, Mapping) else None
-            observation = _observation(found)
-            if "unreachable" in observation:
-                if member not in limited:
-                    observation["unreachable"] = "it is not part of this play (a limit, or a slice of the inventory)"
-                elif member not in batch and found is None:
-                    observation["unreachable"] = "it is in another batch: remove serial from the play"
-            elif member not in batch:
+            observation = _observation(facts.get(variable))
+            if member not in limited:
+                why = "it is not part of this play (a limit, a slice of the inventory, or it failed in an earlier play)"
+                observation = {"unreachable": why}
+            elif member in active and member not in batch:
+                # Results of an earlier play or batch look fresh, and are not.
                 observation = {"unreachable": "it is in another batch: remove serial from the play"}
+            elif member not in batch and variable not in facts:
+                observation = {"unreachable": "it failed or was unreachable before it could be observed"}
+            elif member not in batch and "unreachable" not in observation:
+                observation = {"unreachable": "it has failed or become unreachable since it was observed"}
             observation["member"] = member
             cluster = observation.setdefault("cluster", str(facts.get(name, default)))
             clusters.setdefault(cluster, []).append(observation)
@@ -110,7 +115,8 @@ class PlanAction(ClusterAction):
             plan = type(self).plan_cluster(cluster, observations)
             if claims.alive and not plan.refused:
                 plan = Plan(cluster, refused=claims.alive, warnings=plan.warnings)
-            plans[cluster] = Plan(cluster, plan.phases, plan.refused, (*claims.died, *plan.warnings))
+            died = claims.died if plan.phases else ()
+            plans[cluster] = Plan(cluster, plan.phases, plan.refused, (*died, *plan.warnings))
         for cluster, plan in plans.items():
             for warning in plan.warnings:
                 self._display.warning(f"{cluster}: {warning}")
@@ -148,7 +154,9 @@ def merge(
             phases[index - 1]["hosts"].extend(phase.steps)
             after = sorted(plan.phases[index - 2].steps) if index > 1 else []
             for host, steps in phase.steps.items():
-                entry = hosts.setdefault(host, {"cluster": cluster, "phases": len(plan.phases), "steps": {}, "after": {}})
+                entry = hosts.setdefault(
+                    host, {"cluster": cluster, "phases": len(plan.phases), "steps": {}, "after": {}}
+                )
                 entry["steps"][str(index)] = [step.to_json() for step in steps]
                 entry["after"][str(index)] = after
     return {
@@ -190,7 +198,6 @@ def _started(pid: int) -> int:
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""

@@ -15,7 +15,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, WorldChanged
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import (
+    HoldfastError,
+    WorldChanged,
+    system_error,
+)
 
 # How a condition compares what is there with what was expected.
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -214,7 +218,7 @@ def converge(
     """Carry steps out in order: look again, check what the step requires, act. Stops at the first error.
 
     :param observe: reads the named parts of this host's observation afresh.
-    :param execute: carries one step out, and raises HoldfastError when its effect is not there afterwards.
+    :param execute: carries one step out, and raises HoldfastError (or OSError) when its effect is not there afterwards.
     :param check_mode: announce only.
     """
     if check_mode:
@@ -229,5 +233,7 @@ def converge(
             execute(step)
         except HoldfastError as error:
             return Outcome(done, error, step)
+        except OSError as error:
+            return Outcome(done, system_error(error), step)
         done.append(step)
     return Outcome(done)

@@ -63,3 +63,13 @@ class DeadlineError(HoldfastError):
 
 class ClaimError(HoldfastError):
     """Another run is changing the same cluster."""
+
+
+def system_error(error: OSError) -> HoldfastError:
+    """What the kernel refused, as an error for a user: a read-only file system, a missing permission, a bad disk."""
+    return HoldfastError(
+        "the system refused it",
+        where=str(error.filename or ""),
+        seen=error.strerror or str(error),
+        todo="look at the file system, its space and its mount options, then run again",
+    )

@@ -41,10 +41,23 @@ def lock_path(system: str, cluster: str) -> str:
     return f"{STATE}/{system}/{cluster}.lock"
 
 
-def read_json(machine: Machine, path: str) -> dict[str, Any] | None:
+_CLAIM_KEYS: Mapping[str, type | tuple[type, ...]] = {
+    "plan_id": str,
+    "controller": dict,
+    "phase": int,
+    "phases": int,
+    "state": str,
+    "at": (int, float),
+}
+
+
+def read_json(
+    machine: Machine, path: str, keys: Mapping[str, type | tuple[type, ...]] | None = None
+) -> dict[str, Any] | None:
     """A JSON object that an earlier run left, or None.
 
-    :raises HoldfastError: the file is there and is no JSON object.
+    :param keys: what it must have, with the types.
+    :raises HoldfastError: the file is there and is no such object.
     """
     content = machine.read(path)
     if content is None:
@@ -52,14 +65,19 @@ def read_json(machine: Machine, path: str) -> dict[str, Any] | None:
     try:
         data = json.loads(content)
     except ValueError as error:
-        raise HoldfastError(
-            "a file that this collection keeps is damaged", where=path, seen=str(error), todo="restore or remove it"
-        ) from error
+        raise _damaged(path, str(error)) from error
     if not isinstance(data, dict):
-        raise HoldfastError(
-            "a file that this collection keeps is damaged", where=path, seen="no object", todo="restore or remove it"
-        )
+        raise _damaged(path, "no object")
+    wrong = [key for key, kind in (keys or {}).items() if not isinstance(data.get(key), kind)]
+    if wrong:
+        raise _damaged(path, f"no usable {', '.join(wrong)}")
     return data
+
+
+def _damaged(path: str, seen: str) -> HoldfastError:
+    return HoldfastError(
+        "a file that this collection keeps is damaged", where=path, seen=seen, todo="restore or remove it"
+    )
 
 
 def write_json(machine: Machine, path: str, data: Mapping[str, Any]) -> None:
@@ -81,7 +99,7 @@ def assign_ordinals(recorded: Mapping[str, int | None]) -> dict[str, int]:
 
 
 def identity_conflicts(recorded: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
-    """Sentences for records that contradict each other or the inventory.
+    """Sentences for records that are damaged or contradict each other.
 
     :param recorded: inventory name -> the record found on that host.
     """
@@ -90,7 +108,14 @@ def identity_conflicts(recorded: Mapping[str, Mapping[str, Any] | None]) -> list
     for member, record in recorded.items():
         if record is None:
             continue
-        holders.setdefault(int(record["ordinal"]), []).append(member)
+        ordinal = record.get("ordinal")
+        if not isinstance(ordinal, int) or not isinstance(record.get("member"), str):
+            problems.append(
+                f"{member} keeps a record without a usable member and ordinal ({dict(record)}): it is damaged; restore the"
+                f" file below {STATE} on that host, or remove it and the host gets a new ordinal"
+            )
+            continue
+        holders.setdefault(ordinal, []).append(member)
     for ordinal, members in sorted(holders.items()):
         if len(members) > 1:
             problems.append(
@@ -142,7 +167,7 @@ class Run:
 
 def observe_claim(machine: Machine, system: str, cluster: str) -> dict[str, Any] | None:
     """The claim on this member, with its age in seconds and whether an acting call holds the lock right now."""
-    claim = read_json(machine, claim_path(system, cluster))
+    claim = read_json(machine, claim_path(system, cluster), _CLAIM_KEYS)
     if claim is None:
         return None
     return {
@@ -163,7 +188,7 @@ def claimed(
     """
     path = claim_path(system, cluster)
     with machine.locked(lock_path(system, cluster), wait):
-        found = read_json(machine, path)
+        found = read_json(machine, path, _CLAIM_KEYS)
         if found is not None and found["plan_id"] not in (run.plan_id, *run.supersedes):
             raise ClaimError(
                 f"another run acts on the cluster {cluster}",
@@ -183,7 +208,7 @@ class Claims:
 
     :param alive: why no other run may start now; empty when one may.
     :param supersedes: plans whose claims a new run may replace.
-    :param died: sentences about runs that died, for the user to know.
+    :param died: what the user should know of a run that died and that no later one has followed yet.
     """
 
     alive: tuple[str, ...]
@@ -203,23 +228,21 @@ def judge_claims(
     for claim in claims:
         if claim is not None:
             by_plan.setdefault(str(claim["plan_id"]), []).append(claim)
+    last = min((float(claim["age"]) for group in by_plan.values() for claim in group), default=0.0)
     alive, supersedes, died = [], [], []
     for plan_id, group in sorted(by_plan.items()):
         newest = min(group, key=lambda claim: float(claim["age"]))
         acting = any(claim["acting"] and claim["state"] == "acting" for claim in group)
         ended = any(c["state"] == "failed" or (c["state"] == "done" and c["phase"] >= c["phases"]) for c in group)
         lives = controller_lives(newest["controller"])
-        if lives is None:
-            lives = float(newest["age"]) < SILENCE_SECONDS
-        if acting or (lives and not ended):
-            wait = SILENCE_SECONDS - float(newest["age"])
-            alive.append(
-                f"{_describe(newest)}; wait until it has ended"
-                + (f", it would be taken for dead in {wait:.0f} s" if wait > 0 and not acting else "")
-            )
+        silent = lives is None and not acting
+        wait = SILENCE_SECONDS - float(newest["age"])
+        if acting or (not ended and (wait > 0 if lives is None else lives)):
+            until = f", or {wait:.0f} s, after which it is taken for dead" if silent else ""
+            alive.append(f"{_describe(newest)}; wait until it has ended{until}")
             continue
         supersedes.append(plan_id)
-        if not ended:
+        if not ended and float(newest["age"]) <= last:
             died.append(f"{_describe(newest)} and died; this run goes on from what is there")
     return Claims(tuple(alive), tuple(supersedes), tuple(died))
 
