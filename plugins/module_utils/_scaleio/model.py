@@ -40,8 +40,12 @@ SYSTEM_MAX_DOMAINS = 256
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 # What the agent's strtod would read as a number, a file name's hexadecimal included (mesos 3rdparty/stout numify.hpp).
-_NUMBER = re.compile(r"[+-]?(0[xX][0-9a-fA-F]+|\d+\.?\d*([eE][+-]?\d+)?|inf(inity)?|nan)\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(0x[0-9a-f]+(p[+-]?\d+)?|\d+\.?\d*(e[+-]?\d+)?|inf(inity)?|nan)\Z", re.IGNORECASE)
+# What the agent makes a scalar or ranges; the framework asks for the text of such a value and gets an empty one.
+_NO_TEXT = re.compile(r" *(\[|\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\Z)", re.IGNORECASE)
 _LONG_NAME = 31
+# A file's name has at most 255 bytes (NAME_MAX of linux/limits.h), and the prefix is a part of it.
+_LONGEST_NAME = 255 - len("scaleio-sds-")
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,8 @@ class Layout:
 def shown(value: Any) -> str:
     """A value as it may stand in a message: printable ASCII, and short."""
     text = value if isinstance(value, str) else repr(value)
-    text = text.encode("ascii", "backslashreplace").decode()
-    return text.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")[:80]
+    plain = (c if c.isascii() and c.isprintable() else c.encode("unicode_escape").decode() for c in text[:80])
+    return "".join(plain)[:80]
 
 
 def name_problem(value: Any) -> str:
@@ -129,15 +133,19 @@ def name_problem(value: Any) -> str:
     if any("\udc80" <= character <= "\udcff" for character in value):
         return f"the name '{shown(value)}' is not UTF-8: it would make the master's /slaves unreadable for everybody"
     if not _NAME.match(value):
-        odd = sorted({shown(character) or "?" for character in value if not _NAME.match(character)})
+        odd = sorted({f"'{shown(character)}'" for character in value if not _NAME.match(character)})
         return (
-            f"the name '{shown(value)}' has {' '.join(repr(c) for c in odd) or 'no character'};"
+            f"the name '{shown(value)}' has {' '.join(odd) or 'no character'};"
             f" only letters, digits, '_' and '-' pass the agent and the framework unharmed"
         )
     if _NUMBER.match(value):
-        return f"the name '{value}' reads as a number: the agent would make it a scalar, and the framework would read ''"
+        return (
+            f"the name '{value}' reads as a number: the agent would make it a scalar, and the framework would read ''"
+        )
     if not re.search(r"[A-Za-z_]", value):
         return f"the name '{value}' has no letter"
+    if len(value) > _LONGEST_NAME:
+        return f"the name '{shown(value)}...' has {len(value)} characters; a file is named after it, so at most {_LONGEST_NAME}"
     if value == "domains":
         return "the name 'domains' is taken: scaleio-sds-domains is the list of domains itself"
     if "scaleio-sds-" in value or "scaleio-sdc-" in value:
@@ -230,10 +238,14 @@ def _parse_devices(value: Any, where: str, errors: list[str]) -> tuple[DeviceReq
         return (DeviceRequest("select", value.strip()),)
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, Sequence):
-        errors.append(f"{where} must name devices (a list, or an expression), and this is a {_kind(value)}: {shown(value)}")
+        errors.append(
+            f"{where} must name devices (a list, or an expression), and this is a {_kind(value)}: {shown(value)}"
+        )
         return ()
     if not items:
-        errors.append(f"{where} has an empty list of devices; a pool without devices keeps the framework logging in for ever")
+        errors.append(
+            f"{where} has an empty list of devices; a pool without devices keeps the framework logging in for ever"
+        )
     requests = []
     for item in items:
         problem = _device_problem(item)
@@ -246,7 +258,7 @@ def _parse_devices(value: Any, where: str, errors: list[str]) -> tuple[DeviceReq
         else:
             requests.append(DeviceRequest("by_id", item))
     texts = [(request.how, request.text) for request in requests]
-    for how, text in sorted({pair for pair in texts if texts.count(pair) > 1}):
+    for _how, text in sorted({pair for pair in texts if texts.count(pair) > 1}):
         errors.append(f"{where} names the device {text} twice")
     return tuple(requests)
 
@@ -303,7 +315,9 @@ def _check_namespace(layout: Layout, errors: list[str], warnings: list[str]) -> 
             )
         for name in sorted({*domains, *pools}):
             if len(name) > _LONG_NAME:
-                warnings.append(f"{part}: the name '{name}' is longer than {_LONG_NAME} characters; ScaleIO may refuse it")
+                warnings.append(
+                    f"{part}: the name '{name}' is longer than {_LONG_NAME} characters; ScaleIO may refuse it"
+                )
     domains = sorted({domain for domain, _pools in (*sds, *sdc)})
     if len(domains) > 1:
         errors.append(
@@ -353,7 +367,9 @@ def render(
     return files
 
 
-def default_sdc(sds: Sequence[tuple[str, Sequence[tuple[str, Any]]]], rule: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def default_sdc(
+    sds: Sequence[tuple[str, Sequence[tuple[str, Any]]]], rule: str
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The client part for a node that declares none: the last domain's last pool (``last_sds_pool``) or nothing."""
     if rule == "none" or not sds:
         return ()
@@ -382,16 +398,24 @@ class FrameworkView:
         return found
 
 
-def framework_view(attributes: Mapping[str, str]) -> FrameworkView:
-    """Read attributes with the framework's own rules: split at commas, trim nothing, an absent or empty value is none."""
+def framework_view(attributes: Mapping[str, Any]) -> FrameworkView:
+    """Read attributes with the framework's own rules: split at commas, trim nothing, an absent or empty value is none.
+
+    :param attributes: texts of attribute files, or values as ``/state`` and the master show them.
+    """
     provides: dict[str, dict[str, tuple[str, ...]]] = {}
     for root, prefix in ((SDS_ROOT, "scaleio-sds-"), (SDC_ROOT, "scaleio-sdc-")):
         for domain in _split(attributes.get(root)):
             pools = provides.setdefault(domain, {})
-            for pool in _split(attributes.get(prefix + domain)):
-                devices = _split(attributes.get(prefix + pool))
+            for pool in _split(attributes.get(_key(prefix, domain))):
+                devices = _split(attributes.get(_key(prefix, pool)))
                 pools[pool] = tuple(dict.fromkeys((*pools.get(pool, ()), *devices)))
-    return FrameworkView(bool(attributes.get(SDS_ROOT) or attributes.get(SDC_ROOT)), provides)
+    return FrameworkView(bool(_split(attributes.get(SDS_ROOT)) or _split(attributes.get(SDC_ROOT))), provides)
+
+
+def _key(prefix: str, name: str) -> str:
+    """The attribute that the framework looks up for a name: one that contains the prefix is looked up as it is."""
+    return name if prefix in name else prefix + name
 
 
 def declared_devices(attributes: Mapping[str, str]) -> set[str]:
@@ -402,9 +426,13 @@ def declared_devices(attributes: Mapping[str, str]) -> set[str]:
 def decompile(attributes: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Turn attributes made by hand into a declaration: the inverse of :func:`render`.
 
-    :returns: ``scaleio_sds``, ``scaleio_sdc``, ``scaleio_persona`` as they would stand in an inventory, and sentences
-        about attributes that no declaration can express.
+    :returns: ``scaleio_sds``, ``scaleio_sdc``, ``scaleio_persona`` (or ``scaleio_state``) as they would stand in an
+        inventory, and sentences about attributes that no declaration can express.
     """
+    ours = {name: value for name, value in attributes.items() if name.startswith(OWNED_PREFIX)}
+    if set(ours) == {SDC_ROOT} and not name_problem(ours[SDC_ROOT]):
+        # A client root alone contributes nothing: what a member leaves behind.
+        return {"scaleio_state": "absent"}, []
     declaration: dict[str, Any] = {}
     used = {SDS_ROOT, SDC_ROOT, PERSONA}
     if attributes.get(SDS_ROOT):
@@ -425,7 +453,7 @@ def decompile(attributes: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]
         declaration["scaleio_sdc_default"] = "none"
     if attributes.get(PERSONA):
         declaration["scaleio_persona"] = attributes[PERSONA]
-    stray = sorted(name for name in attributes if name.startswith(OWNED_PREFIX) and name not in used)
+    stray = sorted(name for name in ours if name not in used)
     problems = [f"the attribute {name} is read by nothing; it would be removed" for name in stray]
     layout, errors, _warnings = parse_layout(
         declaration.get("scaleio_sds"), declaration.get("scaleio_sdc"), declaration.get("scaleio_persona")
@@ -443,5 +471,9 @@ def decompile(attributes: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]
     return declaration, problems
 
 
-def _split(value: str | None) -> tuple[str, ...]:
-    return tuple(value.split(",")) if value else ()
+def _split(value: Any) -> tuple[str, ...]:
+    if value is None or value == "":
+        return ()
+    if not isinstance(value, str) or _NO_TEXT.match(value):
+        return ("",)
+    return tuple(value.split(","))

@@ -54,7 +54,9 @@ def node_status(observation: Observation, select: Selector, cluster_domains: Seq
     member = observation["member"]
     if "unreachable" in observation:
         return NodeStatus(
-            member, (member, "unreachable", "?", "?", "?", "?", "?"), (f"could not be observed: {observation['unreachable']}",)
+            member,
+            (member, "unreachable", "?", "?", "?", "?", "?"),
+            (f"could not be observed: {observation['unreachable']}",),
         )
     agent, master = observation["agent"], observation["master"]
     declared, errors = declared_files(observation, select, cluster_domains)
@@ -124,14 +126,16 @@ def _value(layer: Mapping[str, Any], attribute: str) -> str:
 def _against(layer: Mapping[str, Any] | None, base: Mapping[str, Any] | None) -> str:
     if layer is None:
         return "?"
-    if base is not None and dict(layer) == dict(base):
-        return "same"
-    return "none" if not layer else "differs"
+    if not layer and not base:
+        return "none"
+    if base is None:
+        return "?"
+    return "same" if dict(layer) == dict(base) else "differs" if layer else "none"
 
 
 def summary(files: Mapping[str, Any]) -> str:
     """A layout in one line: ``engineering: qe=/dev/xvdf``."""
-    view = model.framework_view({name: str(value) for name, value in files.items()})
+    view = model.framework_view(files)
     parts = [
         f"{domain}: " + " ".join(f"{pool}={','.join(devices)}" if devices else pool for pool, devices in pools.items())
         for domain, pools in view.provides.items()
@@ -141,6 +145,6 @@ def summary(files: Mapping[str, Any]) -> str:
 
 def _exposed(observation: Observation, attributes: Mapping[str, Any] | None) -> list[str]:
     """The disks that the framework would take from this host as the master shows it now."""
-    if attributes is None or model.framework_view({n: str(v) for n, v in attributes.items()}).imperative:
+    if attributes is None or model.framework_view(attributes).imperative:
         return []
     return [device["path"] for device in observation["devices"] if device["taken"]]

@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import ClaimError, HoldfastError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import (
     SILENCE_SECONDS,
@@ -27,8 +30,6 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity i
     write_json,
 )
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import Died, FakeMachine
-from hypothesis import given
-from hypothesis import strategies as st
 
 # -- ordinals ----------------------------------------------------------------------------------------------------------
 
@@ -283,12 +284,17 @@ def test_whose_claim_may_be_replaced(run: Run, acts: bool) -> None:
     claimed(machine, "scaleio", "blue", run_of("p1"), lambda: True)
     before = machine.tree()
     acted: list[bool] = []
+
+    def act() -> bool:
+        acted.append(True)
+        return True
+
     if acts:
-        claimed(machine, "scaleio", "blue", run, lambda: not acted.append(True))
+        claimed(machine, "scaleio", "blue", run, act)
         assert kept(machine)["plan_id"] == run.plan_id
     else:
         with pytest.raises(ClaimError) as caught:
-            claimed(machine, "scaleio", "blue", run, lambda: not acted.append(True))
+            claimed(machine, "scaleio", "blue", run, act)
         assert str(caught.value) == (
             "another run acts on the cluster blue (/var/lib/holdfast/scaleio/blue.claim.json): run p1 from control (pid 100)"
             " is in phase 1 of 2 -- wait until it has ended and run again"
