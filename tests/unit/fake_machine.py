@@ -358,9 +358,12 @@ class FakeMachine(Machine):
             place = self._place(source)
             if place not in self._nodes:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
+            if self.kind(target) is not None:
+                raise Unexpected(f"{source} was moved to {target}, where something stands")
             self.directory(_parent(target))
+            aim = self._place(target)
             for name in [name for name in self._nodes if _is_below(name, place)]:
-                self._nodes[target + name[len(place) :]] = self._nodes.pop(name)
+                self._nodes[aim + name[len(place) :]] = self._nodes.pop(name)
 
     @contextlib.contextmanager
     def locked(self, path: str, wait: float) -> Iterator[None]:
@@ -383,7 +386,11 @@ class FakeMachine(Machine):
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         with self._effect(f"make directory {path}"):
-            self.directory(path)
+            kind = self.kind(self.real(path))
+            code = self._in_the_way(f"{path}/x") if kind is None else 0 if kind == "directory" else errno.EEXIST
+            if code:
+                raise OSError(code, os.strerror(code), path)
+            self.directory(self.real(path))
 
     # -- how it works ---------------------------------------------------------------------------------------------
 
@@ -426,8 +433,8 @@ class FakeMachine(Machine):
         return 0
 
     def _place(self, path: str) -> str:
-        """The path with every link before its last part resolved."""
-        place = "/"
+        """The path with every link before its last part resolved; an empty one names nothing."""
+        place = "/" if path else ""
         parts = [part for part in path.split("/") if part and part != "."]
         for count, part in enumerate(parts):
             place = _parent(place) if part == ".." else place.rstrip("/") + "/" + part

@@ -215,7 +215,7 @@ class Machine:
         """Remove a file or a link; none there is no error."""
         try:
             os.unlink(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         self._sync_directory(os.path.dirname(path))
 

@@ -7,15 +7,17 @@
 from __future__ import annotations
 
 import json
-import socket
-import ssl
+import time
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import Request
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import WebError
+
+_CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def fetch(
     """Ask once. Any HTTP status is an answer, redirects included; only silence is an error.
 
     :param body: sent as JSON when not None.
-    :param deadline: seconds for connecting and for each read.
+    :param deadline: seconds for connecting, for the headers, and for the whole body.
     :raises WebError: no connection, a certificate that is not trusted, no answer in time.
     """
     headers = {"Accept": "application/json"}
@@ -85,29 +87,32 @@ def fetch(
         headers["Content-Type"] = "application/json"
         data = json.dumps(body).encode()
     try:
-        response = Request().open(
-            method,
-            url,
-            data=data,
-            headers=headers,
-            use_proxy=False,
-            timeout=deadline,
-            validate_certs=credentials.validate_certs,
-            url_username=credentials.username or None,
-            url_password=credentials.password or None,
-            force_basic_auth=bool(credentials.username),
-            follow_redirects="none",
-            ca_path=credentials.ca_file or None,
-        )
-        return Answer(response.status, _headers(response.headers), _text(response.read()))
-    except HTTPError as error:
-        return Answer(error.code, _headers(error.headers), _text(error.read()))
-    except (URLError, ssl.SSLError, socket.timeout, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        try:
+            response = Request().open(
+                method,
+                url,
+                data=data,
+                headers=headers,
+                use_proxy=False,
+                timeout=deadline,
+                validate_certs=credentials.validate_certs,
+                url_username=credentials.username or None,
+                url_password=credentials.password or None,
+                force_basic_auth=bool(credentials.username),
+                follow_redirects="none",
+                decompress=False,
+                ca_path=credentials.ca_file or None,
+            )
+        except HTTPError as error:
+            response = error
+        return Answer(response.code, _headers(response.headers), _body(response, deadline))
+    except (URLError, HTTPException, OSError, ValueError) as error:
+        # ssl.SSLError and every timeout are an OSError, a certificate for another name is a ValueError.
+        reason = getattr(error, "reason", None) or error
         raise WebError(
             "no answer",
             where=f"{method} {url}",
-            seen=str(reason),
+            seen=str(reason) or type(reason).__name__,
             todo="check the address, the port and the certificate",
         ) from error
 
@@ -116,6 +121,19 @@ def _headers(headers: Any) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
-def _text(data: bytes) -> str:
+def _body(response: Any, deadline: float) -> str:
+    """All of it, as text.
+
+    :raises TimeoutError: bytes still drop in when the deadline has passed: each read alone would never time out.
+    """
+    end = time.monotonic() + deadline
+    parts = []
+    while True:
+        part = response.read1(_CHUNK)
+        if not part:
+            break
+        parts.append(part)
+        if time.monotonic() > end:
+            raise TimeoutError(f"the answer was not complete after {deadline:g} s")
     # One agent with an attribute that is not UTF-8 must not make a whole cluster's answer unreadable.
-    return data.decode("utf-8", "replace")
+    return b"".join(parts).decode("utf-8", "replace")

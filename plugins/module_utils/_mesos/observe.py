@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -211,7 +211,9 @@ class _Configuration:
 
 
 def _entries(machine: Machine, directory: str) -> list[packaging.Entry]:
-    found = []
+    found: list[packaging.Entry] = []
+    if not directory:
+        return found
     for name in machine.names(directory):
         path = f"{directory}/{name}"
         kind = machine.kind(path)
@@ -230,7 +232,7 @@ def _entries(machine: Machine, directory: str) -> list[packaging.Entry]:
 def read_files(machine: Machine, directory: str) -> packaging.Directory:
     """The attribute files as the wrapper would pass them now.
 
-    :param directory: ``attributes_dir`` of an observation.
+    :param directory: ``attributes_dir`` of an observation; empty where no packaging was recognised.
     """
     kind = machine.kind(directory)
     if kind != "link":
@@ -520,6 +522,7 @@ def observe_master(
     agent: Mapping[str, Any] | None = None,
     *,
     whole: bool = True,
+    peers: Collection[str] = (),
     deadline: float = 10.0,
 ) -> dict[str, Any]:
     """The ``master`` part of an observation: who leads, how many agents are connected, what is known of this one.
@@ -528,6 +531,7 @@ def observe_master(
     :param agent: ``agent_id``, ``pid`` and ``hostname`` of this agent, as ``running`` or :func:`identity_of` have them.
     :param whole: ask for all agents, so that entries of an older ID at the same address are found and ``connected``
         is counted; otherwise only for the ID, as fits a loop that waits for it in a large cluster.
+    :param peers: host names of the agents that ``connected`` counts; all when empty.
     :param deadline: seconds for all of it.
     """
     clock = _Clock(machine, deadline)
@@ -550,7 +554,8 @@ def observe_master(
         entries = [_entry(item) for item in body["slaves"]]
         entries += [_entry({**item, "active": False}) for item in body.get("recovered_slaves") or ()]
         found["leader"] = base
-        found["connected"] = None if query else sum(entry["active"] for entry in entries)
+        counted = [entry for entry in entries if entry["active"] and (not peers or entry["hostname"] in peers)]
+        found["connected"] = None if query else len(counted)
         found["agents"] = [entry for entry in entries if _is(entry, who)]
         return found
     found["error"] = max(problems, default=(0, "no masters are declared: name them, like http://m1:5050"))[1]

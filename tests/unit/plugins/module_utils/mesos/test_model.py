@@ -136,7 +136,9 @@ def test_safe_values(value: str) -> None:
     assert model.safe_attribute_value(value) is None
 
 
-@pytest.mark.parametrize(("value", "safe"), [("7", True), ("[1-2]", True), ("nan", False), ("[7]", False), ("a;b", False)])
+@pytest.mark.parametrize(
+    ("value", "safe"), [("7", True), ("[1-2]", True), ("nan", False), ("[7]", False), ("a;b", False)]
+)
 def test_values_that_need_not_be_text(value: str, safe: bool) -> None:
     assert (model.safe_attribute_value(value, text=False) is None) == safe
 

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
+
+MACHINE = Machine()
+
+
+def test_reading_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    kinds = {name: MACHINE.kind(f"{tmp_path}/{name}") for name in MACHINE.names(str(tmp_path))}
+    assert kinds == {"dangling": "link", "directory": "directory", "fifo": "fifo", "file": "file", "link": "link"}
+    assert MACHINE.kind("/dev/null") == "character"
+    assert MACHINE.kind(f"{tmp_path}/file/below") is None
+    assert MACHINE.real(f"{tmp_path}/link") == f"{tmp_path}/file"
+    assert MACHINE.read(f"{tmp_path}/link") == b"content"
+    assert MACHINE.read(f"{tmp_path}/link", limit=3) == b"con"
+    assert MACHINE.names(f"{tmp_path}/file") == MACHINE.names(f"{tmp_path}/nowhere") == []
+
+
+@pytest.mark.parametrize("kind", ["nowhere", "directory", "fifo", "character"])
+def test_what_is_no_file_is_not_read_and_does_not_hold(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / kind
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "character":
+        path = Path("/dev/zero")
+    assert MACHINE.read(str(path)) is None
+
+
+def test_files_of_proc_are_files() -> None:
+    assert MACHINE.read("/proc/self/mountinfo")
+
+
+def test_an_exclusive_open_says_why_not(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert MACHINE.held_by_others(f"{tmp_path}/file") is None
+    assert MACHINE.held_by_others(f"{tmp_path}/nowhere") == "No such file or directory"
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(f"{tmp_path}/socket")
+        assert MACHINE.held_by_others(f"{tmp_path}/socket") == "No such device or address"
+
+
+def test_an_open_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        time.sleep(30)
+        raise AssertionError
+
+    monkeypatch.setattr(os, "open", hang)
+    began = time.monotonic()
+    assert MACHINE.held_by_others("/dev/null", deadline=0.2) == "opening it did not end in 0.2 s"
+    assert time.monotonic() - began < 1.0
+
+
+def test_writing_replaces_in_one_step_and_keeps_its_temporary_file_elsewhere(tmp_path: Path) -> None:
+    target = tmp_path / "etc" / "mesos-slave" / "attributes" / "rack"
+    staging = tmp_path / "staging"
+    MACHINE.write(str(target), b"r1\n", staging=str(staging))
+    before = target.stat().st_ino
+    MACHINE.write(str(target), b"r2\n", mode=0o600, staging=str(staging))
+    assert target.read_bytes() == b"r2\n"
+    assert target.stat().st_ino != before
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [path.name for path in target.parent.iterdir()] == ["rack"]
+    assert list(staging.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(HoldfastError) as error:
+        MACHINE.write(f"{tmp_path}/file/below", b"new", staging=f"{tmp_path}/staging")
+    assert f"{tmp_path}/file/below" in str(error.value)
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(HoldfastError):
+        MACHINE.write(f"{tmp_path}/directory", b"new", staging=f"{tmp_path}/staging")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert list((tmp_path / "staging").iterdir()) == []
+
+
+def test_removing_and_moving(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/nowhere")
+    MACHINE.move(f"{tmp_path}/link", f"{tmp_path}/kept/link")
+    assert MACHINE.kind(f"{tmp_path}/kept/link") == "link"
+    MACHINE.remove(f"{tmp_path}/kept/link")
+    MACHINE.remove(f"{tmp_path}/kept/link")
+    assert MACHINE.names(f"{tmp_path}/kept") == []
+
+
+def test_locks(tmp_path: Path) -> None:
+    path = f"{tmp_path}/a/lock"
+    assert not MACHINE.is_locked(path)
+    with MACHINE.locked(path, 0.0):
+        assert MACHINE.is_locked(path)
+        with pytest.raises(HoldfastError, match="another acting call"), MACHINE.locked(path, 0.2):
+            pass
+    assert not MACHINE.is_locked(path)
