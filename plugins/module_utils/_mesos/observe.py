@@ -540,16 +540,22 @@ def observe_master(
     query = f"?slave_id={quote(only, safe='')}" if only else ""
     found: dict[str, Any] = {"asked": list(masters), "leader": None, "error": None, "connected": None, "agents": []}
     problems: list[tuple[int, str]] = []
-    for base in masters:
+    pending = list(masters)
+    while pending:
+        base = pending.pop(0)
         url = f"{base.rstrip('/')}/slaves{query}"
         try:
-            answer = machine.fetch(url, credentials=credentials, deadline=clock.left(_HTTP_SECONDS))
+            # One master that is silent must leave time for the others.
+            seconds = clock.left(min(_HTTP_SECONDS, deadline / len(masters)))
+            answer = machine.fetch(url, credentials=credentials, deadline=seconds)
             body = answer.json(url) if answer.status == 200 else None
         except WebError as error:
             problems.append((1, str(error)))
             continue
         if answer.status != 200 or not isinstance(body, dict) or not isinstance(body.get("slaves"), list):
             problems.append(_not_leading(base, answer, masters, credentials))
+            # Where a redirect leads to a declared master, that one is asked next.
+            pending.sort(key=lambda master: not _is_at(master, answer))
             continue
         entries = [_entry(item) for item in body["slaves"]]
         entries += [_entry({**item, "active": False}) for item in body.get("recovered_slaves") or ()]
@@ -592,13 +598,18 @@ def _entry(item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _is_at(master: str, redirect: Answer) -> bool:
+    """Whether a redirect leads to this master."""
+    return urlsplit(master).netloc == urlsplit(redirect.headers.get("location", "")).netloc
+
+
 def _not_leading(base: str, answer: Answer, masters: Sequence[str], credentials: Credentials) -> tuple[int, str]:
     """Why this master's answer is not the leader's; the number ranks what a user should read first."""
     if answer.status in (401, 403):
         return 5, f"the master {base} {_refusal(answer, credentials)}"
     if answer.status == 307:
         leader = urlsplit(answer.headers.get("location", "")).netloc
-        if any(urlsplit(master).netloc == leader for master in masters):
+        if any(_is_at(master, answer) for master in masters):
             return 3, f"the master {base} says that {leader} leads, but that one does not answer as leader"
         return 4, (
             f"the master {base} says that {leader or 'another one'} leads, which is none of the declared masters"
@@ -617,32 +628,30 @@ def _not_leading(base: str, answer: Answer, masters: Sequence[str], credentials:
 _GLOG = re.compile(r"([IWEF])(?:\d{4})?(\d{2})(\d{2}) (\d{2}):(\d{2}):(\d{2})\.\d+\s+\d+ \S+\] (.*)")
 _TELLING = re.compile(
     r"EXIT with status \d+: (?P<exit>.+)"
+    r"|(?P<master>(?:Agent|Slave) asked to shut down by .+)"
     r"|(?P<load>Failed to load .+|Flag '.+' is .+)"
     r"|(?P<wrapper>(?:cat|\S*mesos-init-wrapper|logger): .+|Please use `master' or .+)"
 )
 
 
-def agent_words(
-    machine: Machine, since: float, *, log_dir: str = "/var/log/mesos", program: str = "mesos-slave", unit: str = UNIT
-) -> str:
+def agent_words(machine: Machine, since: float) -> str:
     """Why the agent does not run, in its own words, or an empty string when it has not said.
 
+    The journal comes first; where it is silent, glog's files in the agent's ``--log_dir``, one for each severity.
+
     :param since: seconds since the epoch; what was said before does not count.
-    :param log_dir: the agent's ``--log_dir``, where glog keeps one file for each severity.
-    :param program: the name that the agent's log files begin with.
     """
+    asked = ["journalctl", f"--unit={UNIT}", f"--since=@{int(since)}", "--output=cat", "--no-pager", "--lines=1000"]
     try:
-        journal = machine.run(
-            ["journalctl", f"--unit={unit}", f"--since=@{int(since)}", "--output=cat", "--no-pager", "--lines=1000"],
-            deadline=10.0,
-        ).stdout
+        words = _telling(machine.run(asked, deadline=10.0).stdout, 0.0)
     except HoldfastError:
-        journal = ""
-    words = _telling(journal, 0.0)
-    for severity in ("FATAL", "ERROR"):
-        if not words:
-            words = _telling(_text(machine, f"{log_dir}/{program}.{severity}") or "", since)
-    return words
+        words = ""
+    facts = _packaging(machine, {})["facts"]
+    if words or facts is None:
+        return words
+    log_dir = _Configuration(machine, facts, {}).flags.get("log_dir", "")
+    logs = (_text(machine, f"{log_dir}/mesos-{facts.role}.{severity}") for severity in ("FATAL", "ERROR", "INFO"))
+    return next((words for words in (_telling(log or "", since) for log in logs) if words), "")
 
 
 def _telling(log: str, since: float) -> str:

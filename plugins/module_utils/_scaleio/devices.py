@@ -250,6 +250,8 @@ def not_free(block: Block, use: Use) -> list[str]:
         reasons.append("is an optical drive")
     if block.type == "loop":
         reasons.append("is a loop device: its storage is a file of a file system")
+    if re.fullmatch(r"z?ram\d+", block.kname):
+        reasons.append("is memory: its content ends with the host's power")
     if block.size == 0:
         reasons.append("has no size: there is no medium, or it is not set up")
     if block.read_only:

@@ -549,6 +549,13 @@ def test_the_leader_is_who_answers() -> None:
     assert [url for _, url, _ in machine.requests] == ["http://m1:5050/slaves", "http://m2:5050/slaves"]
 
 
+def test_a_redirect_to_a_declared_master_is_taken_next() -> None:
+    machine = FakeMachine()
+    redirect(machine, MASTERS[0], "m3:5050")
+    machine.http(f"{MASTERS[2]}/slaves", json={"slaves": []})
+    assert observe.observe_master(machine, MASTERS, agent=WHO)["leader"] == MASTERS[2]
+
+
 def test_only_one_id_may_be_asked_for() -> None:
     machine = FakeMachine()
     machine.http(f"{MASTERS[0]}/slaves?slave_id={ID}", json={"slaves": [entry(ID, "node1", WHO["pid"])]})
@@ -654,16 +661,27 @@ def glog(severity: str, text: str, when: float = 1_800_000_000.0) -> str:
     ],
 )
 def test_words_from_the_journal(log: str, words: str) -> None:
-    machine = FakeMachine()
+    machine = a_host()
     machine.program(JOURNAL, log)
     assert observe.agent_words(machine, 1_800_000_000.7) == words
 
 
 def test_words_from_the_log_directory() -> None:
-    machine = FakeMachine()
+    machine = a_host(wrapper=APACHE)
     machine.absent("journalctl")
+    machine.file("/etc/mesos-agent/log_dir", "/logs\n")
+    machine.file("/etc/default/mesos", "")
     machine.file("/logs/mesos-agent.node1.log.ERROR.1", glog("E", "EXIT with status 1: now"))
     machine.symlink("/logs/mesos-agent.ERROR", "mesos-agent.node1.log.ERROR.1")
     machine.file("/logs/mesos-agent.FATAL", glog("F", "long ago", 1_799_990_000.0))
-    assert observe.agent_words(machine, 1_800_000_000.0, log_dir="/logs", program="mesos-agent") == "now"
-    assert observe.agent_words(machine, 1_800_000_100.0, log_dir="/logs", program="mesos-agent") == ""
+    assert observe.agent_words(machine, 1_800_000_000.0) == "now"
+    assert observe.agent_words(machine, 1_800_000_100.0) == ""
+    asked = "Agent asked to shut down by master@10.0.0.10:5050 because 'Agent has been marked gone'"
+    machine.file("/logs/mesos-agent.INFO", glog("I", asked, 1_800_000_200.0))
+    assert observe.agent_words(machine, 1_800_000_100.0) == asked
+
+
+def test_a_host_without_a_package_has_no_words() -> None:
+    machine = FakeMachine()
+    machine.program(JOURNAL, "")
+    assert observe.agent_words(machine, 1_800_000_000.0) == ""

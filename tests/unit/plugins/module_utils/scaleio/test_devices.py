@@ -112,6 +112,7 @@ def test_wipefs_swaps_mounts() -> None:
         ({}, {}, []),
         ({"type": "rom"}, {}, ["is an optical drive"]),
         ({"type": "loop"}, {}, ["is a loop device: its storage is a file of a file system"]),
+        ({"kname": "ram0"}, {}, ["is memory: its content ends with the host's power"]),
         ({"size": 0}, {}, ["has no size: there is no medium, or it is not set up"]),
         ({"ro": True}, {}, ["is read-only"]),
         ({}, {"mounts": ("/a", "/b")}, ["is mounted at /a, /b"]),
@@ -138,7 +139,8 @@ def test_wipefs_swaps_mounts() -> None:
 )
 def test_not_free(block: dict[str, Any], use: dict[str, Any], reasons: list[str]) -> None:
     children = [lsblk_entry(name, type=kind) for name, kind in block.pop("children", [])]
-    found = devices.parse_lsblk(json.dumps({"blockdevices": [lsblk_entry("sdb", children=children, **block)]}))[0]
+    entry = lsblk_entry("sdb", children=children, **block)
+    found = devices.parse_lsblk(json.dumps({"blockdevices": [entry]}))[0]
     assert devices.not_free(found, devices.Use(**use)) == reasons
 
 
