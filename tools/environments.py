@@ -5,6 +5,7 @@
 
     python3 tools/environments.py setup    installs what is missing; well under a second when nothing is
     python3 tools/environments.py export   prints the shell lines that make a terminal use the main environment
+    python3 tools/environments.py clean    removes the cache
 
 Everything made here lies in the cache, ``${HOLDFAST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast}``. An environment's folder carries the hash of
 its requirements and of its Python, so that a changed pin makes a new one, and checkouts with the same pins share it.
@@ -75,7 +76,11 @@ def tries(command: list[str], remedy: str, environment: dict[str, str] | None = 
 @functools.cache
 def pythons() -> dict[Version, Path]:
     """The Pythons that really run, by version: the system's own before others. A shim on PATH may stand for none."""
-    folders = [Path("/usr/bin"), Path("/usr/local/bin"), *sorted((Path.home() / ".pyenv/versions").glob("*/bin"), reverse=True)]
+    folders = [
+        Path("/usr/bin"),
+        Path("/usr/local/bin"),
+        *sorted((Path.home() / ".pyenv/versions").glob("*/bin"), reverse=True),
+    ]
     folders += map(Path, os.environ["PATH"].split(os.pathsep))
     found: dict[Version, Path] = {}
     for folder in dict.fromkeys(folders):
@@ -98,12 +103,17 @@ def runs(program: Path) -> bool:
 
 def search_path(*first: Path) -> str:
     """PATH for every tool: the given folders, every working Python, then the user's own without dead Pythons."""
-    folders = [*first, *(program.parent for _, program in sorted(pythons().items()) if program.parent != Path("/usr/bin"))]
+    folders = [
+        *first,
+        *(program.parent for version, program in sorted(pythons().items()) if program.parent != Path("/usr/bin")),
+    ]
     for folder in map(Path, os.environ["PATH"].split(os.pathsep)):
         here = [folder / f"python3.{minor}" for minor in range(8, 15)]
         if all(runs(program) for program in here if program.is_file()) or folder == Path("/usr/bin"):
             folders.append(folder)
-    folders += [Path(folder) for folder in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")]
+    folders += [
+        Path(folder) for folder in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+    ]
     return os.pathsep.join(map(str, dict.fromkeys(folders)))
 
 
@@ -170,7 +180,9 @@ def main_environment() -> Environment:
     found = environment("main")
     if found is None:
         seen = ", ".join(f"3.{minor}" for _, minor in sorted(pythons())) or "none"
-        raise SetupError(f"ansible-core 2.19 needs Python 3.11, 3.12 or 3.13 (found: {seen}): `apt-get install python3`.")
+        raise SetupError(
+            f"ansible-core 2.19 needs Python 3.11, 3.12 or 3.13 (found: {seen}): `apt-get install python3`."
+        )
     return found
 
 
@@ -187,8 +199,19 @@ def install(wanted: Environment) -> None:
         return
     with announced(f"Python environment {wanted.name} ({wanted.title})"):
         shutil.rmtree(wanted.folder, ignore_errors=True)
-        tries([str(wanted.python), "-m", "venv", str(wanted.folder)], "Install the venv module of this Python (python3-venv).")
-        pip = [str(wanted.bin / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+        tries(
+            [str(wanted.python), "-m", "venv", str(wanted.folder)],
+            "Install the venv module of this Python (python3-venv).",
+        )
+        pip = [
+            str(wanted.bin / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+        ]
         pip += ["--retries", "5", "--requirement", str(wanted.requirements)]
         tries(pip, "Is the Python package index reachable? pip's own settings (pip.conf, PIP_INDEX_URL) are honoured.")
         complete.touch()
@@ -242,7 +265,9 @@ def room() -> None:
     fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     available = int(fields["MemAvailable"].split()[0]) / 1e6
     if available < 2.5:
-        raise SetupError(f"{available:.1f} GB of memory are available, twenty lab hosts need 2.5 GB: end something large.")
+        raise SetupError(
+            f"{available:.1f} GB of memory are available, twenty lab hosts need 2.5 GB: end something large."
+        )
 
 
 def setup() -> None:
@@ -262,10 +287,14 @@ def main(arguments: list[str]) -> int:
         if arguments == ["setup"]:
             setup()
             if environment("newest") is None:
-                say(f"No installed Python runs a newer ansible-core than {main_environment().core}: it is the newest here.")
+                say(
+                    f"No installed Python runs a newer ansible-core than {main_environment().core}: it is the newest here."
+                )
         elif arguments == ["export"]:
             for name, value in main_environment().variables().items():
                 print(f"export {name}={shlex.quote(value)}")
+        elif arguments == ["clean"]:
+            shutil.rmtree(CACHE, ignore_errors=True)
         else:
             print(__doc__, file=sys.stderr)
             return 2

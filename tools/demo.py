@@ -1,0 +1,89 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main job, shown on the lab: deploys ScaleIO attributes on every agent, deploys again to change nothing, prints the status."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from environments import ROOT, Environment, main_environment, say
+
+NEXT = """
+The lab is up. Where to look next:
+  eval "$(make -s env)"                            a terminal that knows the collection
+  ansible-playbook -i inventories/lab holdfast.stateful.plan       what a deployment would do
+  ansible-playbook -i inventories/lab holdfast.stateful.status     the table above
+  ansible-doc holdfast.stateful.scaleio_node       each module's page; -t role holdfast.stateful.scaleio for the role
+  python -m lab --help                             the hosts, and faults to try: kill, crash, cut, disk-fill
+  make lab-down                                    removes the hosts
+"""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One part of the demonstration and how it ended; `changed` is summed over the hosts of a playbook's recap."""
+
+    title: str
+    good: bool
+    changed: int | None
+    seconds: float
+
+
+def act(title: str, command: list[str], main: Environment) -> Act:
+    """Runs a command, its output shown as it comes."""
+    say(f"== {title}: {' '.join(command)}")
+    start = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **main.variables()},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    changed = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        if recap := re.search(r" : ok=\d+ +changed=(\d+) ", line):
+            changed.append(int(recap[1]))
+    seconds = time.monotonic() - start
+    say(f"== {title}: {'done' if process.wait() == 0 else f'failed (exit {process.returncode})'} in {seconds:.1f} s")
+    return Act(title, process.returncode == 0, sum(changed) if changed else None, seconds)
+
+
+def main() -> int:
+    environment = main_environment()
+    playbook = ["ansible-playbook", "--inventory", "inventories/lab"]
+    parts = [
+        ("start the lab", ["python", "-m", "lab", "up"]),
+        ("deploy", [*playbook, "holdfast.stateful.scaleio_imperative"]),
+        ("deploy again", [*playbook, "holdfast.stateful.scaleio_imperative"]),
+        ("status", [*playbook, "holdfast.stateful.status"]),
+    ]
+    acts: list[Act] = []
+    for title, command in parts:
+        acts.append(act(title, command, environment))
+        if not acts[-1].good:
+            break
+    print(f"\n{'':14}  result  changed  seconds")
+    for done in acts:
+        changed = "" if done.changed is None else done.changed
+        print(f"{done.title:14}  {'ok' if done.good else 'FAILED':6}  {changed:>7}  {done.seconds:7.1f}")
+    if not acts[-1].good:
+        return 1
+    if acts[2].changed != 0:
+        print(f"\nThe second deployment should have changed nothing, it changed {acts[2].changed}.")
+        return 1
+    print(NEXT)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs commands with a deadline, keeps what they print, shows progress meanwhile, and all of it where one fails."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from environments import CACHE, ROOT, say
+
+LOGS = CACHE / f"logs-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command.
+
+    progress: lines that match are shown as they come.
+    telling: lines that match are shown when the job fails; the log has all of them.
+    minutes: its deadline.
+    """
+
+    name: str
+    command: Sequence[str | Path]
+    environment: dict[str, str]
+    folder: Path = ROOT
+    progress: str = "(?!)"
+    telling: str = ""
+    minutes: float = 10
+
+    @property
+    def log(self) -> Path:
+        return LOGS / (re.sub(r"[^\w.-]+", "-", self.name) + ".log")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a job ended: exit code (None: its deadline passed), everything it printed, seconds."""
+
+    job: Job
+    code: int | None
+    output: str = field(repr=False)
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        return self.code == 0
+
+
+def run(job: Job) -> Done:
+    """Runs one job to its end. Its children end with it when the deadline passes or this program is interrupted."""
+    say(f"{job.name} ...")
+    start = time.monotonic()
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    shown = re.compile(job.progress)
+    process = subprocess.Popen(
+        [str(part) for part in job.command],
+        cwd=job.folder,
+        env={**os.environ, "NO_COLOR": "1", **job.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    late = threading.Event()
+
+    def expire() -> None:
+        late.set()
+        os.killpg(process.pid, signal.SIGKILL)
+
+    timer = threading.Timer(job.minutes * 60, expire)
+    timer.start()
+    lines = []
+    try:
+        assert process.stdout is not None
+        with job.log.open("w") as log:
+            for line in process.stdout:
+                lines.append(line)
+                log.write(line)
+                if shown.search(line):
+                    say(f"  {job.name}: {line.strip()}")
+        process.wait()
+    finally:
+        timer.cancel()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+    seconds = time.monotonic() - start
+    done = Done(job, None if late.is_set() else process.returncode, "".join(lines), seconds)
+    if done.good:
+        say(f"{job.name}: passed in {seconds:.1f} s")
+    else:
+        how = f"ran into its deadline of {job.minutes:g} minutes" if done.code is None else f"failed (exit {done.code})"
+        telling = "\n".join(line for line in done.output.splitlines() if re.search(job.telling, line))
+        say(f"{job.name} {how} after {seconds:.1f} s; whole log: {job.log}\n{telling}")
+    return done
+
+
+def run_all(jobs: Sequence[Job]) -> list[Done]:
+    """Runs jobs that do not depend on each other, as many at a time as there are processors, at most four."""
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        return list(pool.map(run, jobs))

@@ -1,0 +1,279 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks of the Makefile: each step counts what it ran; a failing one does not keep the later ones from running.
+
+python3 tools/steps.py STEP...        (the steps: see STEPS at the end)
+
+The last line is `N passed, N failed`, the sums of the table above it. What counts as one: a linter, a sanity test on one ansible-core, a test of
+pytest, a Molecule scenario. The exit code is 0 where nothing failed and something passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from environments import (
+    CACHE,
+    COLLECTION,
+    ROOT,
+    Environment,
+    SetupError,
+    collections_path,
+    environments,
+    main_environment,
+    say,
+)
+from jobs import LOGS, Done, Job, run, run_all
+
+
+@dataclass(frozen=True)
+class Tally:
+    """One row of the summary."""
+
+    name: str
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The project's files that match, committed or not yet, without what git ignores."""
+    command = ["git", "ls-files", "-coz", "--exclude-standard", "--", *patterns]
+    names = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.split(b"\0")
+    return sorted({path for name in names if name and (path := ROOT / os.fsdecode(name)).exists()})
+
+
+def scripts(interpreter: str, suffix: str) -> list[Path]:
+    """The project's files in a language: by suffix, or by the first line where there is none."""
+    found = []
+    for path in tracked():
+        if path.suffix == suffix:
+            found.append(path)
+        elif not path.suffix and path.is_file():
+            with path.open("rb") as file:
+                if re.match(rf"#!.*\b{interpreter}\b".encode(), file.readline(200)):
+                    found.append(path)
+    return found
+
+
+# Lint
+
+
+def lint() -> Iterable[Tally]:
+    """Linters, formatters and types; each counts one."""
+    main = main_environment()
+    tree = collections_path()
+    python = scripts("python3?", ".py")
+    shell = scripts("(ba)?sh", ".sh")
+    on_targets = [ROOT / "plugins/modules", ROOT / "plugins/module_utils"]
+    stateful = "ansible_collections.holdfast.stateful"
+    simulators = sorted(ROOT.glob("lab/simulators/*/rootfs/usr/lib/*-simulator"))
+    modules = ["--module=steps", "--module=demo"]
+    modules += [f"--package={name}" for name in (f"{stateful}.plugins", f"{stateful}.tests", "lab", "benchmarks")]
+    modules += [f"--package={path.parent.name}" for folder in simulators for path in folder.glob("*/__init__.py")]
+    mypy_path = os.pathsep.join(map(str, (tree, ROOT, ROOT / "tests/lab", ROOT / "tools", *simulators)))
+    jobs = [
+        Job("ansible-lint", ["ansible-lint", "--strict"], main.variables()),
+        Job(
+            "mypy",
+            ["mypy", f"--cache-dir={CACHE / 'mypy'}", *modules],
+            {**main.variables(), "MYPYPATH": mypy_path},
+        ),
+        Job("black", ["black", "--check", "--quiet", "--diff", *python], main.variables()),
+        Job("ruff", ["ruff", "check", "--no-cache", *python], main.variables()),
+        Job("yamllint", ["yamllint", "--strict", "."], main.variables()),
+        Job("vermin (Python 3.9 on targets)", ["vermin", "-t=3.9-", "--violations", *on_targets], main.variables()),
+        Job("shellcheck", ["shellcheck", *shell], main.variables()),
+    ]
+    for done in run_all(jobs):
+        yield Tally(f"lint: {done.job.name}", int(done.good), int(not done.good), 0, done.seconds)
+
+
+# Sanity
+
+# What the collection does not ship: the linters judge it, ansible-test judges the rest.
+NOT_SHIPPED = [f":!{name}" for name in (".ci", "benchmarks", "extensions/molecule", "lab", "tests", "tools")]
+
+
+def sanity() -> Iterable[Tally]:
+    """Every test of ansible-test sanity on each ansible-core.
+
+    Compiling and importing is tried on all supported Pythons that are installed by the oldest core, on its own Python by the newest.
+    """
+    jobs = []
+    main = main_environment()
+    for wanted in environments():
+        python = "default" if wanted == main else ".".join(map(str, wanted.version))
+        home = CACHE / f"sanity-{wanted.core}"
+        prepare_home(home, wanted)
+        jobs.append(
+            Job(
+                f"sanity ({wanted.title})",
+                ["flock", home / "lock", "ansible-test", "sanity", "--color", "no", "--python", python],
+                # ansible-test keeps its environments in the home; a configuration of the checkout is none of its business.
+                {**wanted.variables(), "HOME": str(home), "ANSIBLE_CONFIG": os.devnull},
+                folder=shipped(home),
+                progress="^(Running sanity test|WARNING: Skipping)",
+                telling=r"^(?!Running sanity test|Installing |Using cached|Collecting |Successfully |\s)",
+                minutes=15,
+            )
+        )
+    for done in run_all(jobs):
+        yield sanity_tally(done)
+
+
+def prepare_home(home: Path, wanted: Environment) -> None:
+    """A home for ansible-test with a stand-in for the pip bootstrap that it would download, and the user's settings of pip."""
+    source = next(wanted.folder.glob("lib/python3.*/site-packages/ansible_test/_internal/python_requirements.py"))
+    pin = re.search(r"pip='([\d.]+)'", source.read_text())
+    if not pin:
+        raise SetupError(f"{source} names no version of pip: ansible-test has changed, adapt tools/steps.py to it.")
+    cache = home / ".ansible/test/cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "tools/get_pip.py", cache / f"get_pip_{pin[1].replace('.', '_')}.py")
+    for settings in (".config/pip", ".pip"):
+        if (Path.home() / settings).is_dir() and not (home / settings).exists():
+            (home / settings).parent.mkdir(parents=True, exist_ok=True)
+            (home / settings).symlink_to(Path.home() / settings)
+
+
+def shipped(home: Path) -> Path:
+    """A copy of the shipped files at a path that ansible-test takes for a collection, and a repository, as it lists files by git."""
+    tree = home / f"tree-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]}"
+    shutil.rmtree(tree, ignore_errors=True)
+    for path in tracked(".", *NOT_SHIPPED) + tracked("tests/config.yml", "tests/sanity"):
+        place = tree / COLLECTION / path.relative_to(ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, place, follow_symlinks=False)
+    subprocess.run(["git", "init", "--quiet", tree / COLLECTION], check=True)
+    return tree / COLLECTION
+
+
+def sanity_tally(done: Done) -> Tally:
+    """Counts the tests that ran, one per Python where a test runs on several, and those that failed."""
+    ran = len(re.findall(r"^Running sanity test ", done.output, re.MULTILINE))
+    verdict = re.search(r"The (\d+) sanity test\(s\) listed below", done.output)
+    failed = int(verdict[1]) if verdict else int(not done.good)
+    skipped = len(re.findall(r"^WARNING: Skipping sanity test", done.output, re.MULTILINE))
+    return Tally(done.job.name, max(ran - failed, 0), failed, skipped, done.seconds)
+
+
+# Tests
+
+
+def pytest(name: str, wanted: Environment, *arguments: str | Path, minutes: float = 10) -> Job:
+    """A job that runs pytest and leaves its counts in a report beside its log."""
+    report = LOGS / (re.sub(r"[^\w.-]+", "-", name) + ".xml")
+    report.unlink(missing_ok=True)
+    command = ["python", "-m", "pytest", f"--junitxml={report}", *arguments]
+    variables = {**wanted.variables(), "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis")}
+    return Job(name, command, variables, progress=r"^=.* in [\d.]+s", minutes=minutes)
+
+
+def pytest_tally(done: Done) -> Tally:
+    """Reads the report; where pytest left none (it did not even start), that is one failure."""
+    report = done.job.log.with_suffix(".xml")
+    if not report.exists():
+        return Tally(done.job.name, 0, 1, 0, done.seconds)
+    suite = ElementTree.parse(report).getroot().find("testsuite")
+    assert suite is not None
+    tests, failures, errors, skipped = (int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped"))
+    failed = failures + errors
+    return Tally(done.job.name, max(tests - failed - skipped, 0), failed or int(not done.good), skipped, done.seconds)
+
+
+def units() -> Iterable[Tally]:
+    """Unit tests on each ansible-core."""
+    for done in run_all([pytest(f"units ({wanted.title})", wanted, "tests/unit") for wanted in environments()]):
+        yield pytest_tally(done)
+
+
+def conformance() -> Iterable[Tally]:
+    """The simulators against what the real products were seen to do."""
+    yield pytest_tally(run(pytest("conformance", main_environment(), "tests/conformance")))
+
+
+def soak() -> Iterable[Tally]:
+    """The tests marked `soak`, on a lab that is up."""
+    yield pytest_tally(run(pytest("soak", main_environment(), "tests/lab", "-m", "soak", minutes=600)))
+
+
+# Scenarios
+
+
+def scenarios() -> Iterable[Tally]:
+    """Every Molecule scenario on one lab, which `default` creates before and destroys after them.
+
+    SCENARIOS="a b" chooses some. The one that NEWEST_SCENARIO names runs a second time on the newest ansible-core.
+    """
+    folders = sorted(path.parent.name for path in (ROOT / "extensions/molecule").glob("*/molecule.yml"))
+    chosen = os.environ.get("SCENARIOS", "").split() or [name for name in folders if name != "default"]
+    unknown = set(chosen) - set(folders)
+    if unknown:
+        raise SetupError(f"No such scenario: {' '.join(sorted(unknown))}. There are {' '.join(folders) or 'none'}.")
+    main, *newer = environments()
+    runs = [(name, main) for name in chosen]
+    runs += [(name, newest) for newest in newer for name in chosen if name == os.environ.get("NEWEST_SCENARIO")]
+
+    # A killed run leaves a record of hosts that may be gone: `create` must look for itself.
+    run(molecule("scenarios: forget the last run", main, "reset", "--scenario-name", "default"))
+    created = run(molecule("scenario default: create", main, "create", "--scenario-name", "default"))
+    yield Tally(created.job.name, int(created.good), int(not created.good), 0, created.seconds)
+    if created.good:
+        for name, wanted in runs:
+            title = f"scenario {name}" + ("" if wanted is main else f" ({wanted.title})")
+            done = run(molecule(title, wanted, "test", "--scenario-name", name, "--destroy", "never"))
+            yield Tally(title, int(done.good), int(not done.good), 0, done.seconds)
+    destroyed = run(molecule("scenario default: destroy", main, "destroy", "--scenario-name", "default"))
+    yield Tally(destroyed.job.name, int(destroyed.good), int(not destroyed.good), 0, destroyed.seconds)
+
+
+def molecule(name: str, wanted: Environment, *arguments: str) -> Job:
+    return Job(name, ["molecule", *arguments], wanted.variables(), progress=r"➜|PLAY RECAP", minutes=15)
+
+
+STEPS: dict[str, Callable[[], Iterable[Tally]]] = {
+    step.__name__: step for step in (lint, units, sanity, conformance, scenarios, soak)
+}
+
+
+def summary(tallies: list[Tally]) -> None:
+    width = max(len(tally.name) for tally in tallies)
+    print(f"\n{'step':{width}}  passed  failed  skipped  seconds")
+    for tally in tallies:
+        print(f"{tally.name:{width}}  {tally.passed:6}  {tally.failed:6}  {tally.skipped:7}  {tally.seconds:7.1f}")
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or set(arguments) - set(STEPS):
+        print(__doc__, f"Steps: {' '.join(STEPS)}", file=sys.stderr)
+        return 2
+    start = time.monotonic()
+    tallies: list[Tally] = []
+    for name in arguments:
+        say(f"== {name}")
+        try:
+            tallies += STEPS[name]()
+        except SetupError as error:
+            say(f"{name}: {error}")
+            tallies.append(Tally(name, 0, 1, 0, 0))
+    summary(tallies)
+    passed, failed = sum(tally.passed for tally in tallies), sum(tally.failed for tally in tallies)
+    print(f"in {time.monotonic() - start:.0f} s\n\n{passed} passed, {failed} failed")
+    return int(failed > 0 or passed == 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
