@@ -560,8 +560,9 @@ def observe_master(
         entries = [_entry(item) for item in body["slaves"]]
         entries += [_entry({**item, "active": False}) for item in body.get("recovered_slaves") or ()]
         found["leader"] = base
-        counted = [entry for entry in entries if entry["active"] and (not peers or entry["hostname"] in peers)]
-        found["connected"] = None if query else len(counted)
+        # An old ID may stay beside the new one for a while: hosts are counted, not entries.
+        connected = {entry["hostname"] for entry in entries if entry["active"]}
+        found["connected"] = None if query else len(connected & set(peers) if peers else connected)
         found["agents"] = [entry for entry in entries if _is(entry, who)]
         return found
     found["error"] = max(problems, default=(0, "no masters are declared: name them, like http://m1:5050"))[1]

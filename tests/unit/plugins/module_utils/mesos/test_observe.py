@@ -539,7 +539,7 @@ def test_the_leader_is_who_answers() -> None:
         },
     )
     found = observe.observe_master(machine, MASTERS, agent=WHO)
-    assert (found["asked"], found["leader"], found["error"], found["connected"]) == (MASTERS, MASTERS[1], None, 3)
+    assert (found["asked"], found["leader"], found["error"], found["connected"]) == (MASTERS, MASTERS[1], None, 2)
     assert found["agents"] == [
         entry(ID, "node1", WHO["pid"], rack="r1"),
         entry("old-S1", "other", WHO["pid"], active=False),
@@ -563,11 +563,16 @@ def test_only_one_id_may_be_asked_for() -> None:
     assert (len(found["agents"]), found["connected"]) == (1, None)
 
 
-def test_without_an_agent_only_the_count_is_wanted() -> None:
+@pytest.mark.parametrize(
+    ("peers", "connected"), [((), 2), (("node1", "node2", "node3"), 1), (("node1", "node9"), 2), (("node5",), 0)]
+)
+def test_who_is_connected(peers: tuple[str, ...], connected: int) -> None:
+    """Hosts with an active entry: an old ID beside the new one counts once, whoever is no peer does not."""
     machine = FakeMachine()
-    machine.http(f"{MASTERS[0]}/slaves", json={"slaves": [entry("S1", "", ""), entry("S2", "", "", active=False)]})
-    found = observe.observe_master(machine, MASTERS)
-    assert (found["connected"], found["agents"]) == (1, [])
+    slaves = [entry("S1", "node1", "p"), entry("S0", "node1", "p"), entry("S2", "node2", "q", active=False)]
+    machine.http(f"{MASTERS[0]}/slaves", json={"slaves": [*slaves, entry("S9", "node9", "r")]})
+    found = observe.observe_master(machine, MASTERS, peers=peers)
+    assert (found["connected"], found["agents"]) == (connected, [])
 
 
 @pytest.mark.parametrize(
