@@ -18,7 +18,7 @@ within = eval "$$($(PYTHON) tools/environments.py export)" &&
 .PHONY: help setup env demo test check lint units sanity conformance scenarios soak bench lab lab-down format clean
 
 help: ## this list
-	@sed -nE 's/^([a-z -]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -nE 's/^([a-z -]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | sed 's/[$$]{2}/$$/' -E | expand -t 42
 
 setup: ## install what is missing: Debian packages, Python environments
 	@$(PYTHON) tools/environments.py setup

@@ -241,7 +241,7 @@ def scenarios() -> Iterable[Tally]:
 
 
 def molecule(name: str, wanted: Environment, *arguments: str) -> Job:
-    return Job(name, ["molecule", *arguments], wanted.variables(), progress=r"➜|PLAY RECAP", minutes=15)
+    return Job(name, ["molecule", *arguments], wanted.variables(), progress=r"\] Executing|^PLAY \[", minutes=15)
 
 
 STEPS: dict[str, Callable[[], Iterable[Tally]]] = {
