@@ -398,11 +398,16 @@ def _work_of_reserved(kept: Sequence[checkpoint.Reserved]) -> list[dict[str, Any
     found = []
     for item in kept:
         if item.volume:
-            sentence = f"the persistent volume {item.volume} of the role {item.role} is lost to its framework with the agent's ID"
+            sentence = (
+                f"the persistent volume {item.volume} of the role {item.role} stays on disk, but its framework knows it"
+                f" under the agent's ID and has to find it anew"
+            )
             found.append(_work("volume", item.volume, "", checkpointed=True, sentence=sentence))
     for role in sorted({item.role for item in kept}):
         names = ", ".join(sorted({item.resource for item in kept if item.role == role}))
-        sentence = f"the dynamic reservation of {names} for the role {role} is lost with the agent's ID"
+        sentence = (
+            f"the dynamic reservation of {names} for the role {role} is known to its framework under the agent's ID"
+        )
         found.append(_work("reservation", role, "", checkpointed=True, sentence=sentence))
     return found
 
@@ -417,29 +422,29 @@ def _work_of_checkpoint(machine: Machine, work_dir: str, agent_id: str | None) -
     found = []
     frameworks = f"{work_dir}/meta/slaves/{agent_id}/frameworks"
     for framework_id in machine.names(frameworks):
-        name = _framework_name(machine, f"{frameworks}/{framework_id}/framework.info") or framework_id
-        executors = f"{frameworks}/{framework_id}/executors"
+        info, executors = f"{frameworks}/{framework_id}/framework.info", f"{frameworks}/{framework_id}/executors"
+        name = _framework_name(machine, info)
+        if name is None and machine.kind(executors) is None:
+            found.append(_of_framework("executor", f"that {info} does not tell", framework_id, True))
         for executor in machine.names(executors):
             run = f"{executors}/{executor}/runs/latest"
             if machine.kind(run) is None or machine.kind(f"{run}/executor.sentinel") is not None:
                 continue
-            live = [
-                task
-                for task in machine.names(f"{run}/tasks")
-                if not _ended(machine, f"{run}/tasks/{task}/task.updates")
-            ]
+            tasks = machine.names(f"{run}/tasks")
+            live = [task for task in tasks if not _ended(machine, f"{run}/tasks/{task}/task.updates")]
             if live:
-                found += [_of_framework("task", task, name, True) for task in live]
+                found += [_of_framework("task", task, name or framework_id, True) for task in live]
             else:
-                found.append(_of_framework("executor", executor, name, True))
+                found.append(_of_framework("executor", executor, name or framework_id, True))
     return found + _work_of_reserved(_checkpointed_resources(machine, work_dir))
 
 
-def _framework_name(machine: Machine, path: str) -> str:
+def _framework_name(machine: Machine, path: str) -> str | None:
+    """None where the record is there and does not decode."""
     try:
         return checkpoint.framework_name(machine.read(path) or b"", path)
     except (OSError, HoldfastError):
-        return ""
+        return None
 
 
 def _ended(machine: Machine, path: str) -> bool:

@@ -56,7 +56,10 @@ def read_wrapper(text: str) -> Wrapper | None:
     role = found[1]
     body = re.search(rf"^function {role} \{{$(.*?)^\}}", text, re.MULTILINE | re.DOTALL)
     code = body[1] if body else text
-    sourced = tuple(dict.fromkeys(re.findall(r"(?:^|[\s|&;])(?:\.|source)\s+(/[^\s;]+)", code)))
+    sourced = tuple(dict.fromkeys(re.findall(r"(?:^|[\s|&;])(?:\.|source)\s+(/[^\s;\"'$]+)(?=[\s;]|$)", code)))
+    if not sourced and "/etc/default/mesos" in text:
+        # The script computes the names; both packages take these.
+        sourced = ("/etc/default/mesos", f"/etc/default/mesos-{role}")
     exports_all = bool(re.search(r"set -o allexport|set -a\b", code))
     return Wrapper(MESOSPHERE if role == "slave" else APACHE, role, found[2].rstrip("/"), sourced, exports_all)
 

@@ -500,6 +500,16 @@ def test_work_of_a_stopped_agent() -> None:
     ]
 
 
+def test_a_checkpointed_framework_that_does_not_decode_counts_as_alive() -> None:
+    machine = checkpointed(a_host(unit=DOWN))
+    machine.http(STATE_URL, error="Connection refused")
+    machine.file(f"{META}/slaves/{ID}/frameworks/fw-0001/framework.info", '{"name": "Marathon"}')
+    work = observe.observe_agent(machine)["work"]
+    assert [(item["kind"], item["framework"], item["ends"]) for item in work] == [
+        ("executor", "fw-0001", "with_agent_id")
+    ]
+
+
 def test_reservations_that_do_not_decode_are_still_named() -> None:
     machine = checkpointed(a_host(unit=DOWN))
     machine.http(STATE_URL, error="Connection refused")

@@ -56,6 +56,12 @@ OLD = MESOSPHERE.replace("  set -o allexport\n", "").replace("  set +o allexport
             'function slave {\n  local etc_slave="/srv/mesos/"\n}\n',
             packaging.Wrapper("mesosphere", "slave", "/srv/mesos", (), False),
         ),
+        (
+            'etc_slave=/etc/mesos-slave\nset -o allexport\nfor f in /etc/default/mesos "/etc/default/mesos-$1"; do . "$f"; done\n',
+            packaging.Wrapper(
+                "mesosphere", "slave", "/etc/mesos-slave", ("/etc/default/mesos", "/etc/default/mesos-slave"), True
+            ),
+        ),
         ("#!/bin/sh\nexec /usr/sbin/mesos-agent --work_dir=/x\n", None),
         ("function master {\n  local etc_master=/etc/mesos-master\n}\n", None),
         ("# etc_slave=/etc/x\n", None),
