@@ -37,6 +37,9 @@ options:
   run:
     description: Filled in from the plan.
     type: dict
+  context:
+    description: Filled in from the plan.
+    type: dict
 extends_documentation_fragment:
   - holdfast.stateful.attributes
   - holdfast.stateful.attributes.action
@@ -91,15 +94,18 @@ def main() -> None:
             "member": {"type": "str"},
             "steps": {"type": "list", "elements": "dict"},
             "run": {"type": "dict"},
+            "context": {"type": "dict"},
             **MASTERS,
         },
-        required_together=[("cluster", "member", "steps", "run")],
+        required_together=[("cluster", "member", "steps", "run", "context")],
         supports_check_mode=True,
     )
     machine = Machine()
     result = act(
         machine,
-        AgentHands(machine, module.params["masters"], credentials(module.params)),
+        AgentHands(
+            machine, module.params["masters"], credentials(module.params), peers=module.params["context"]["peers"]
+        ),
         [Step.from_json(step) for step in module.params["steps"] or []],
         Run.from_json(module.params["run"]),
         cluster=module.params["cluster"],

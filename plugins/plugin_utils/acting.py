@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Step, report
 
 PROGRESS = "holdfast_progress"
@@ -64,7 +65,8 @@ class ActAction(ActionBase):
                 "phases": entry["phases"],
                 "supersedes": plan["supersedes"],
             }
-            arguments.update(cluster=entry["cluster"], member=host, steps=steps, run=run)
+            context = plan["context"][entry["cluster"]]
+            arguments.update(cluster=entry["cluster"], member=host, steps=steps, run=run, context=context)
             result.update(self._execute_module(module_name=self.module, module_args=arguments, task_vars=task_vars))
         if not result.get("failed") and not result.get("unreachable"):
             result["ansible_facts"] = {PROGRESS: {"plan_id": plan["plan_id"], "phase": index}}

@@ -15,11 +15,13 @@ import platform
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import judge_claims
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.rendering import render_plan
@@ -116,7 +118,7 @@ class PlanAction(ClusterAction):
             if claims.alive and not plan.refused:
                 plan = Plan(cluster, refused=claims.alive, warnings=plan.warnings)
             died = claims.died if plan.phases else ()
-            plans[cluster] = Plan(cluster, plan.phases, plan.refused, (*died, *plan.warnings))
+            plans[cluster] = replace(plan, warnings=(*died, *plan.warnings))
         for cluster, plan in plans.items():
             for warning in plan.warnings:
                 self._display.warning(f"{cluster}: {warning}")
@@ -142,8 +144,9 @@ def merge(
     """Plans of several clusters as one: phase k is the union of every cluster's k-th.
 
     :returns: ``plan_id``; ``phases``, light: ``index`` (from 1), ``name``, ``hosts``; ``acting``, all hosts with steps;
-        ``refused``, host -> reasons; ``hosts``, for each acting host its ``steps`` by phase index (as text), the
-        ``after`` hosts whose success each phase waits for, and the ``run`` that it announces.
+        ``refused``, host -> reasons; ``context``, cluster -> what its acting calls are told; ``hosts``, for each acting
+        host its ``cluster``, that one's number of ``phases``, its ``steps`` by phase index (as text), and the ``after``
+        hosts whose success each phase waits for.
     """
     count = max((len(plan.phases) for plan in plans.values()), default=0)
     phases: list[dict[str, Any]] = [{"index": index, "name": [], "hosts": []} for index in range(1, count + 1)]
@@ -165,6 +168,7 @@ def merge(
         "supersedes": sorted(set(supersedes)),
         "phases": [{**phase, "name": ", ".join(phase["name"])} for phase in phases],
         "acting": sorted(hosts),
+        "context": {cluster: dict(plan.context) for cluster, plan in plans.items()},
         "refused": {
             str(o["member"]): list(plan.refused)
             for cluster, plan in plans.items()

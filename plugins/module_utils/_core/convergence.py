@@ -142,12 +142,14 @@ class Plan:
 
     :param refused: the reasons; not empty means that there are no phases.
     :param warnings: what the user should know although the plan goes on.
+    :param context: JSON data that every acting call of this plan is told once, beside its steps.
     """
 
     cluster: str
     phases: tuple[Phase, ...] = ()
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    context: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -155,6 +157,7 @@ class Plan:
             "phases": [phase.to_json() for phase in self.phases],
             "refused": list(self.refused),
             "warnings": list(self.warnings),
+            "context": dict(self.context),
         }
 
     @classmethod
@@ -164,6 +167,7 @@ class Plan:
             phases=tuple(map(Phase.from_json, data["phases"])),
             refused=tuple(data["refused"]),
             warnings=tuple(data["warnings"]),
+            context=dict(data["context"]),
         )
 
 

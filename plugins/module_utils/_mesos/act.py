@@ -29,6 +29,7 @@ class AgentHands:
 
     :param masters: URLs of the declared masters.
     :param expendable: frameworks whose work does not count as a loss.
+    :param peers: host names of the agents that count as available; all when empty.
     :param shown: after a start, the agent as the leading master shows it.
     """
 
@@ -36,6 +37,7 @@ class AgentHands:
     masters: Sequence[str]
     credentials: Credentials
     expendable: Sequence[str] = ()
+    peers: Sequence[str] = ()
     shown: dict[str, Any] | None = field(default=None, init=False)
     _directory: str = field(default="", init=False)
 
@@ -51,7 +53,7 @@ class AgentHands:
             "losses": losses(agent["work"], self.expendable),
         }
         if "availability" in parts:
-            master = observe.observe_master(self.machine, self.masters, self.credentials)
+            master = observe.observe_master(self.machine, self.masters, self.credentials, peers=self.peers)
             world["availability"] = {"connected": master["connected"], "error": master["error"]}
         return world
 

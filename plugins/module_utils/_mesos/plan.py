@@ -29,7 +29,7 @@ class Policy:
     :param allow_work_loss: labels of work that may end, as :func:`losses` prints them.
     :param expendable: frameworks whose tasks may end without being named: they are started again by themselves.
     :param registration_timeout: seconds to wait for the leading master to show the agent.
-    :param connected_at_least: how many agents the leading master must count as connected before this one goes down;
+    :param connected_at_least: how many of the peers the leading master must show connected before this one goes down;
         None for no such rule.
     """
 
@@ -68,7 +68,15 @@ def write_step(directory: str, name: str, before: str | None, after: str | None)
         return Step("remove_file", f"remove {path} ({before})", {"path": path}, requires, path, old, "")
     verb = "write" if before is None else "change"
     change = after if before is None else f"{before} -> {after}"
-    return Step("write_file", f"{verb} {path}: {change}", {"path": path, "content": after + "\n"}, requires, path, old, after + "\n")
+    return Step(
+        "write_file",
+        f"{verb} {path}: {change}",
+        {"path": path, "content": after + "\n"},
+        requires,
+        path,
+        old,
+        after + "\n",
+    )
 
 
 @dataclass(frozen=True)
@@ -87,13 +95,12 @@ class Change:
     by_itself: bool = False
 
 
-def decide(agent: Mapping[str, Any], desired: Mapping[str, str]) -> Change:
+def decide(agent: Mapping[str, Any], wanted: Sequence[model.Attribute]) -> Change:
     """Compare what an agent should have with what it runs with and what it first registered with.
 
     :param agent: the ``agent`` part of an observation.
-    :param desired: all attribute files as they will be: name -> value.
+    :param wanted: all its attributes as they will be.
     """
-    wanted = model.parse_files(desired)
     running = agent["running"]
     down = agent["unit"]["active"] != "active" or running is None
     if not down and model.state_of(wanted) == running["attributes"]:
@@ -118,7 +125,8 @@ def takeover(
     :param desired: all attribute files as they will be.
     :returns: the change, its steps (none when nothing is needed), and the reasons to refuse it.
     """
-    change = decide(agent, desired)
+    wanted = model.parse_files(desired)
+    change = decide(agent, wanted)
     if change.kind == "none":
         return change, [], []
     unit = agent["unit"]["name"]
@@ -137,7 +145,7 @@ def takeover(
         requires.append(Condition(("availability", "connected"), policy.connected_at_least, "at_least"))
     expected = {
         "unit": unit,
-        "attributes": model.state_of(model.parse_files(desired)),
+        "attributes": model.state_of(wanted),
         "timeout": policy.registration_timeout,
         "work_dir": agent["flags"].get("work_dir", ""),
     }
@@ -152,7 +160,9 @@ def takeover(
     ends = f"; with it ends {', '.join(ending)}" if ending else "; nothing but what starts again by itself ends with it"
     active = agent["unit"]["active"]
     if active not in ("inactive", "failed"):
-        steps.append(Step("stop_unit", f"stop {unit}", {"unit": unit}, tuple(requires), unit, f"{active}\n", "inactive\n"))
+        steps.append(
+            Step("stop_unit", f"stop {unit}", {"unit": unit}, tuple(requires), unit, f"{active}\n", "inactive\n")
+        )
     link = f"{agent['flags'].get('work_dir', '')}/meta/slaves/latest"
     steps.append(
         Step(
@@ -190,6 +200,12 @@ def _refusals(agent: Mapping[str, Any], change: Change, unnamed: Sequence[str]) 
         )
     elif agent["unit"]["enabled"] == "masked":
         refused.append(f"the unit {agent['unit']['name']} is masked: unmask it when this agent may run")
+    if agent["unit"]["active"] == "active" and agent["running"] is None:
+        # Its checkpoint does not know the tasks of frameworks that do not checkpoint.
+        refused.append(
+            f"the unit {agent['unit']['name']} is active but its agent does not answer, so nobody can say what work a"
+            f" restart would end ({agent['running_error'] or 'no reason given'}); run again when it answers, or stop the unit"
+        )
     if unnamed:
         by_id = change.kind == "new_agent_id"
         refused.append(

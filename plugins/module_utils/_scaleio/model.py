@@ -12,6 +12,7 @@ So everything that it would misread is refused here.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -388,7 +389,8 @@ class FrameworkView:
     imperative: bool
     provides: Mapping[str, Mapping[str, tuple[str, ...]]]
 
-    def device_pools(self) -> dict[str, set[tuple[str, str]]]:
+    @functools.cached_property
+    def device_pools(self) -> Mapping[str, set[tuple[str, str]]]:
         """Every device with the (domain, pool) pairs that it would be added to."""
         found: dict[str, set[tuple[str, str]]] = {}
         for domain, pools in self.provides.items():
@@ -420,7 +422,7 @@ def _key(prefix: str, name: str) -> str:
 
 def declared_devices(attributes: Mapping[str, str]) -> set[str]:
     """The devices that the attributes in force contribute."""
-    return set(framework_view(attributes).device_pools())
+    return set(framework_view(attributes).device_pools)
 
 
 def decompile(attributes: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:

@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Phase, Plan, Step
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import InputError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import (
     assign_ordinals,
     identity_conflicts,
     record_path,
 )
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model as attributes
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import plan as mesos
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
 
@@ -51,18 +53,22 @@ def order_writes(old: Mapping[str, str], new: Mapping[str, str]) -> Writes:
 
     :param old: the ``scaleio-`` attributes on disk.
     :param new: those that there will be.
-    :raises ValueError: no safe order exists; tests show that this does not happen.
+    :raises InputError: no safe order exists, which happens only to attributes made by hand whose names collide.
     """
     for order in (_direct_order, _order_through_marker):
         writes = order(old, new)
         if not any(_unsafe_states(old, new, writes)):
             return writes
-    raise ValueError(f"no safe order of writes from {dict(old)} to {dict(new)}")
+    raise InputError(
+        "the attributes on this host collide with each other, and no order of writes leads safely to the declared ones",
+        seen=", ".join(f"{name}={model.shown(value)}" for name, value in sorted(old.items())),
+        todo="stop its agent and remove these files, then run again",
+    )
 
 
 def _direct_order(old: Mapping[str, str], new: Mapping[str, str]) -> Writes:
     roots = [name for name in (model.SDS_ROOT, model.SDC_ROOT) if name in new]
-    home = {device: pools for device, pools in model.framework_view(new).device_pools().items()}
+    home = model.framework_view(new).device_pools
     state = dict(old)
     writes: Writes = []
 
@@ -86,7 +92,9 @@ def _direct_order(old: Mapping[str, str], new: Mapping[str, str]) -> Writes:
         put(name, new[name])
     for name in roots:
         put(name, new[name])
-    for name in sorted((name for name in old if name not in new), key=lambda n: (n not in (model.SDS_ROOT, model.SDC_ROOT), n)):
+    for name in sorted(
+        (name for name in old if name not in new), key=lambda n: (n not in (model.SDS_ROOT, model.SDC_ROOT), n)
+    ):
         if name in state:
             put(name, None)
     return writes
@@ -94,13 +102,19 @@ def _direct_order(old: Mapping[str, str], new: Mapping[str, str]) -> Writes:
 
 def _order_through_marker(old: Mapping[str, str], new: Mapping[str, str]) -> Writes:
     """Reduce the node to its client root, then build the new layout with the server root last."""
-    marker = old.get(model.SDC_ROOT) or new.get(model.SDC_ROOT) or old.get(model.SDS_ROOT) or new.get(model.SDS_ROOT, "")
+    marker = (
+        old.get(model.SDC_ROOT) or new.get(model.SDC_ROOT) or old.get(model.SDS_ROOT) or new.get(model.SDS_ROOT, "")
+    )
     writes: Writes = []
     if model.SDC_ROOT not in old and marker:
         writes.append((model.SDC_ROOT, marker))
     if model.SDS_ROOT in old:
         writes.append((model.SDS_ROOT, None))
-    writes.extend((name, None) for name in sorted(old) if name not in (model.SDS_ROOT, model.SDC_ROOT) and old[name] != new.get(name))
+    writes.extend(
+        (name, None)
+        for name in sorted(old)
+        if name not in (model.SDS_ROOT, model.SDC_ROOT) and old[name] != new.get(name)
+    )
     roots = (model.SDS_ROOT, model.SDC_ROOT)
     writes.extend((name, new[name]) for name in sorted(new) if name not in roots and old.get(name) != new[name])
     if model.SDS_ROOT in new:
@@ -113,7 +127,9 @@ def _order_through_marker(old: Mapping[str, str], new: Mapping[str, str]) -> Wri
 def _depth(files: Mapping[str, str]) -> Callable[[str], tuple[bool, str]]:
     """Pools before domains: a domain's list may only name pools whose devices stand."""
     domains = {
-        f"scaleio-{part}-{domain}" for part in ("sds", "sdc") for domain in files.get(f"scaleio-{part}-domains", "").split(",")
+        f"scaleio-{part}-{domain}"
+        for part in ("sds", "sdc")
+        for domain in files.get(f"scaleio-{part}-domains", "").split(",")
     }
     return lambda name: (name in domains, name)
 
@@ -131,7 +147,7 @@ def states(old: Mapping[str, str], writes: Writes) -> Iterator[dict[str, str]]:
 
 def _unsafe_states(old: Mapping[str, str], new: Mapping[str, str], writes: Writes) -> Iterator[str]:
     before, after = model.framework_view(old), model.framework_view(new)
-    homes_before, homes_after = before.device_pools(), after.device_pools()
+    homes_before, homes_after = before.device_pools, after.device_pools
     domains = set(before.provides) | set(after.provides)
     for state in states(old, writes):
         view = model.framework_view(state)
@@ -139,7 +155,7 @@ def _unsafe_states(old: Mapping[str, str], new: Mapping[str, str], writes: Write
             yield f"not imperative: {state}"
         if not set(view.provides) <= domains:
             yield f"a domain of neither layout: {state}"
-        for device, homes in view.device_pools().items():
+        for device, homes in view.device_pools.items():
             allowed = homes_before.get(device, set()) | homes_after.get(device, set())
             if not homes <= allowed:
                 yield f"{device} in a pool of neither layout: {state}"
@@ -174,12 +190,16 @@ def owned(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def plan_node(
-    observation: Observation, ordinal: int, select: Selector, connected_at_least: int | None, cluster_domains: Sequence[str]
+    observation: Observation,
+    ordinal: int,
+    select: Selector,
+    connected_at_least: int | None,
+    cluster_domains: Sequence[str],
 ) -> NodePlan:
     """Plan one node by itself.
 
     :param select: evaluates a JMESPath expression over the devices.
-    :param connected_at_least: see :class:`mesos.Policy`.
+    :param connected_at_least: see :class:`mesos.Policy`; None for an agent that is not in service.
     :param cluster_domains: the protection domains that some sds of the cluster declares.
     """
     wanted, agent = observation["wanted"], observation["agent"]
@@ -193,7 +213,11 @@ def plan_node(
     target = _target(observation, current, select, cluster_domains, node)
     if node.errors or target is None:
         return node
-    writes = order_writes(current, target)
+    try:
+        writes = order_writes(current, target)
+    except InputError as error:
+        node.errors.append(str(error))
+        return node
     others = {name: value for name, value in agent["files"].items() if name not in current}
     desired = {**others, **target}
     settings = wanted["settings"]
@@ -204,21 +228,27 @@ def plan_node(
         connected_at_least=connected_at_least,
     )
     change, takeover, refused = mesos.takeover(agent, desired, policy)
+    join = _join_steps(observation, ordinal)
+    # A claim without a record: a run died here when only the record was missing.
+    unfinished = join if observation["claim"] is not None and observation["identity"] is None else []
     if settings["only_new"] and _joined(observation):
         if takeover or writes:
             node.warnings.append("has joined before and is left as it is, although it differs from its declaration")
+        node.steps = unfinished
         return node
     node.errors.extend(refused)
     if change.kind == "none" and not writes:
         node.errors.extend(_not_registered(observation))
+        node.steps = unfinished
         return node
+    # The record comes last: who has one has joined, and is no newcomer to a run that goes on after a death.
     node.steps = [
-        *_join_steps(observation, ordinal),
         *_remember_steps(observation, current, writes),
         *_write_steps(agent["attributes_dir"], current, writes),
         *takeover,
+        *join,
     ]
-    node.restarts = bool(takeover) and agent["unit"]["active"] == "active"
+    node.restarts = bool(takeover) and agent["unit"]["active"] == "active" and connected_at_least is not None
     return node
 
 
@@ -298,13 +328,13 @@ def _target_absent(
 
 
 def _target_rollback(observation: Observation, node: NodePlan) -> dict[str, str] | None:
-    previous = observation["previous"]
-    if previous is None:
+    files = _previous_files(observation)
+    if files is None:
+        why = "is not there" if observation["previous"] is None else "is damaged"
         node.errors.append(
-            f"has no previous attribute set to go back to ({previous_path(observation['cluster'])} is not there)"
+            f"has no previous attribute set to go back to ({previous_path(observation['cluster'])} {why})"
         )
         return None
-    files = dict(previous["files"])
     if not model.framework_view(files).imperative and not observation["wanted"]["allow_global_pool"]:
         node.errors.append(
             "the previous attribute set has no imperative attribute: the framework would take every unused disk;"
@@ -319,6 +349,19 @@ def _target_rollback(observation: Observation, node: NodePlan) -> dict[str, str]
             if problem:
                 node.errors.append(f"the previous attribute set names the device {path}, which {problem}")
     return files
+
+
+def _previous_files(observation: Observation) -> dict[str, str] | None:
+    """The attribute set that was kept, or None where there is none that an agent could start with."""
+    files = (observation["previous"] or {}).get("files")
+    if not isinstance(files, Mapping):
+        return None
+    for name, value in files.items():
+        if not name.startswith(model.OWNED_PREFIX) or attributes.safe_attribute_name(name):
+            return None
+        if attributes.safe_attribute_value(value, text=False):
+            return None
+    return dict(files)
 
 
 def _joined(observation: Observation) -> bool:
@@ -365,18 +408,19 @@ def _join_steps(observation: Observation, ordinal: int) -> list[Step]:
 def _remember_steps(observation: Observation, current: Mapping[str, str], writes: Writes) -> list[Step]:
     """Keep the set that was last in force, so that rollback can bring it back.
 
-    What the running agent has is the set in force; the files may be the half of an interrupted run.
+    What the running agent has is the set in force. The files of an agent that is down are it too, unless the last run
+    on this host did not end well: then they may be the half of two sets.
     """
     if not writes or observation["wanted"]["state"] == "rollback":
         return []
-    running = observation["agent"]["running"]
-    if running is not None:
+    running, claim = observation["agent"]["running"], observation["claim"]
+    if running is not None and not running["recovering"]:
         files = {name: str(value) for name, value in owned(running["attributes"]).items()}
-    elif observation["previous"] is None:
+    elif claim is None or claim["state"] == "done":
         files = dict(current)
     else:
         return []
-    found = None if observation["previous"] is None else dict(observation["previous"]["files"])
+    found = _previous_files(observation)
     if found == files or (found is None and not files):
         return []
     path = previous_path(observation["cluster"])
@@ -427,7 +471,9 @@ def _resolve(
 ) -> list[tuple[str, list[tuple[str, list[str]]]]]:
     """Turn every device request into paths, and check each device."""
     ours = model.declared_devices(current)
-    view = [{**device, "ours": device["path"] in ours, "free": _usable(device, ours)} for device in observation["devices"]]
+    view = [
+        {**device, "ours": device["path"] in ours, "free": _usable(device, ours)} for device in observation["devices"]
+    ]
     by_path = {device["path"]: device for device in view}
     homes: dict[str, str] = {}
     resolved: list[tuple[str, list[tuple[str, list[str]]]]] = []
@@ -478,7 +524,9 @@ def _find(
         found = [device["path"] for device in view if link in device["names"]]
         if len(found) != 1:
             names = sorted(name[len("/dev/disk/by-id/") :] for device in view for name in device["names"])
-            errors.append(f"{where}: no device has the by-id name {request.text}; this host has {', '.join(names) or 'none'}")
+            errors.append(
+                f"{where}: no device has the by-id name {request.text}; this host has {', '.join(names) or 'none'}"
+            )
         return found
     try:
         answer = select(request.text, view)
@@ -505,10 +553,13 @@ def _find(
 def _candidates(view: Sequence[Mapping[str, Any]]) -> str:
     """The host's devices with size and state, for an error that asks the user to choose."""
     disks = [device for device in view if device["type"] == "disk"]
-    return "; ".join(
-        f"{device['path']} ({device['size_bytes'] / model.GB:.0f} GB, {'free' if device['free'] else foreign_data(device) or 'in use'})"
-        for device in disks
-    ) or "no disk at all"
+    return (
+        "; ".join(
+            f"{device['path']} ({device['size_bytes'] / model.GB:.0f} GB, {'free' if device['free'] else foreign_data(device) or 'in use'})"
+            for device in disks
+        )
+        or "no disk at all"
+    )
 
 
 def _device_errors(device: Mapping[str, Any], ours: set[str]) -> list[str]:
@@ -520,7 +571,9 @@ def _device_errors(device: Mapping[str, Any], ours: set[str]) -> list[str]:
         errors.append(f"the device {path} has {size / model.TB:.1f} TB; ScaleIO takes devices from 100 GB to 6 TB")
     foreign = foreign_data(device)
     if foreign:
-        errors.append(f"the device {path} {foreign}; only an empty device may be contributed, and nothing is ever wiped here")
+        errors.append(
+            f"the device {path} {foreign}; only an empty device may be contributed, and nothing is ever wiped here"
+        )
     elif not _usable(device, ours):
         errors.append(f"the device {path} is not free: {'; '.join(device['free_because'])}")
     return errors
@@ -531,7 +584,7 @@ def _device_errors(device: Mapping[str, Any], ours: set[str]) -> list[str]:
 
 def natural(name: str) -> list[tuple[int, str]]:
     """Sort key: agent2 before agent10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def plan_cluster(cluster: str, observations: Sequence[Observation], select: Selector) -> Plan:
@@ -549,19 +602,59 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     problems.extend(identity_conflicts({o["member"]: o["identity"] for o in observations}))
     if problems:
         return Plan(cluster, refused=tuple(problems))
-    settings = observations[0]["wanted"]["settings"]
-    unavailable = settings["max_unavailable"]
-    connected = min((o["master"]["connected"] for o in observations), default=0)
-    at_least = connected - unavailable + 1
+    unavailable = observations[0]["wanted"]["settings"]["max_unavailable"]
+    serving = {o["member"] for o in observations if in_service(o)}
+    peers = _peers(observations)
+    # Whoever is down is brought back before anybody else goes down, so all peers count.
+    at_least = len(set(peers.values())) - unavailable + 1
     domains = declared_domains(observations)
-    ordinals = assign_ordinals({o["member"]: None if o["identity"] is None else o["identity"]["ordinal"] for o in observations})
-    nodes = [plan_node(o, ordinals[o["member"]], select, at_least, domains) for o in observations]
+    ordinals = assign_ordinals(
+        {o["member"]: None if o["identity"] is None else o["identity"]["ordinal"] for o in observations}
+    )
+    nodes = [
+        plan_node(o, ordinals[o["member"]], select, at_least if o["member"] in serving else None, domains)
+        for o in observations
+    ]
     refused = gather((node.member, error) for node in nodes for error in node.errors)
+    left = [node.member for node in nodes if node.member in peers and node.member not in serving and not node.steps]
+    room = unavailable - len(left)
+    if room < 1 and any(node.restarts for node in nodes):
+        refused.append(
+            f"{', '.join(left)}: not in service and left as it is; with scaleio_max_unavailable {unavailable} no other agent"
+            f" may go down"
+        )
     limits, doubts = _limits(nodes)
     warnings = gather((node.member, warning) for node in nodes for warning in node.warnings)
     if refused or limits:
         return Plan(cluster, refused=(*refused, *limits), warnings=(*warnings, *doubts))
-    return Plan(cluster, phases=tuple(_phases(nodes, unavailable)), warnings=(*warnings, *doubts))
+    return Plan(
+        cluster,
+        phases=tuple(_phases(nodes, max(room, 1))),
+        warnings=(*warnings, *doubts),
+        context={"peers": sorted(set(peers.values()), key=natural)},
+    )
+
+
+def in_service(observation: Observation) -> bool:
+    """Whether the leading master shows the member's agent as active."""
+    return any(entry["active"] for entry in observation["master"]["agents"])
+
+
+def _peers(observations: Sequence[Observation]) -> dict[str, str]:
+    """The agents that must not be down together: member -> the host name that the master knows it by.
+
+    One that is gone on purpose (absent, and down) is none, nor is one that has never started and has no name yet.
+    """
+    peers = {}
+    for observation in observations:
+        agent, entries = observation["agent"], observation["master"]["agents"]
+        names = [entry["hostname"] for entry in entries if entry["active"]]
+        if not names and observation["wanted"]["state"] != "absent":
+            names = [agent["flags"].get("hostname", ""), agent["checkpoint"]["hostname"]]
+        name = next(filter(None, names), "")
+        if name:
+            peers[observation["member"]] = name
+    return peers
 
 
 def declared_domains(observations: Iterable[Observation]) -> list[str]:
@@ -586,7 +679,9 @@ def _phases(nodes: Sequence[NodePlan], unavailable: int) -> Iterator[Phase]:
     quiet = {node.member: tuple(node.steps) for node in nodes if node.steps and not node.restarts}
     if quiet:
         yield Phase("without taking an agent down", quiet)
-    rolling = sorted((node for node in nodes if node.restarts), key=lambda node: (natural(node.rack), natural(node.member)))
+    rolling = sorted(
+        (node for node in nodes if node.restarts), key=lambda node: (natural(node.rack), natural(node.member))
+    )
     batches: list[list[NodePlan]] = []
     for node in rolling:
         last = batches[-1] if len(batches) > 1 else None
@@ -623,7 +718,7 @@ def _settings_errors(observations: Sequence[Observation]) -> list[str]:
                     f" the whole cluster and must be the same everywhere"
                 )
     settings = first["wanted"]["settings"]
-    masters = settings["masters"]
+    masters = sorted(set(settings["masters"]))
     if len(masters) < 3 or len(masters) % 2 == 0:
         problems.append(
             f"{len(masters)} Mesos masters are declared ({', '.join(masters) or 'none'}); a quorum that survives the loss of one"
@@ -663,7 +758,9 @@ def _limits(nodes: Sequence[NodePlan]) -> tuple[list[str], list[str]]:
         domains.setdefault(domain, set()).update(sds)
         size = sum(size for _member, _path, size in members)
         if len(members) > model.POOL_MAX_DEVICES:
-            errors.append(f"the pool {pool} of {domain} has {len(members)} devices; at most {model.POOL_MAX_DEVICES} are possible")
+            errors.append(
+                f"the pool {pool} of {domain} has {len(members)} devices; at most {model.POOL_MAX_DEVICES} are possible"
+            )
         if len(sds) < model.POOL_MIN_SDS:
             warnings.append(
                 f"the pool {pool} of {domain} has devices on {len(sds)} hosts ({', '.join(sorted(sds, key=natural))});"
@@ -673,10 +770,14 @@ def _limits(nodes: Sequence[NodePlan]) -> tuple[list[str], list[str]]:
             warnings.append(f"the pool {pool} of {domain} has {size / model.GB:.0f} GB; ScaleIO wants at least 300 GB")
     for domain, sds in sorted(domains.items()):
         if len(sds) > model.DOMAIN_MAX_SDS:
-            errors.append(f"the protection domain {domain} has {len(sds)} SDSs; at most {model.DOMAIN_MAX_SDS} are possible")
+            errors.append(
+                f"the protection domain {domain} has {len(sds)} SDSs; at most {model.DOMAIN_MAX_SDS} are possible"
+            )
         names = [pool for found, pool in pools if found == domain]
         if len(names) > model.DOMAIN_MAX_POOLS:
-            errors.append(f"the protection domain {domain} has {len(names)} pools; at most {model.DOMAIN_MAX_POOLS} are possible")
+            errors.append(
+                f"the protection domain {domain} has {len(names)} pools; at most {model.DOMAIN_MAX_POOLS} are possible"
+            )
     if len(domains) > model.SYSTEM_MAX_DOMAINS:
         errors.append(f"{len(domains)} protection domains; a system takes at most {model.SYSTEM_MAX_DOMAINS}")
     total = len({member for sds in domains.values() for member in sds})

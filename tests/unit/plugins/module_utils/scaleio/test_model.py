@@ -508,7 +508,7 @@ def test_the_cases_are_all_there() -> None:
 def test_a_client_root_alone_is_imperative_and_contributes_nothing() -> None:
     view = model.framework_view({"scaleio-sdc-domains": "eng"})
     assert view.imperative
-    assert view.device_pools() == {}
+    assert view.device_pools == {}
 
 
 def test_an_empty_root_counts_as_absent() -> None:
@@ -522,7 +522,7 @@ def test_device_pools_shows_a_device_in_two_pools() -> None:
         "scaleio-sds-p": "/dev/x",
         "scaleio-sds-q": "/dev/x,/dev/y",
     }
-    assert model.framework_view(files).device_pools() == {"/dev/x": {("d", "p"), ("d", "q")}, "/dev/y": {("d", "q")}}
+    assert model.framework_view(files).device_pools == {"/dev/x": {("d", "p"), ("d", "q")}, "/dev/y": {("d", "q")}}
 
 
 # -- and back --------------------------------------------------------------------------------------------------------------
