@@ -312,11 +312,11 @@ class FakeMachine(Machine):
             raise OSError(node.error, os.strerror(node.error), path)
         return node.content[:limit]
 
-    def held_by_others(self, path: str, *, deadline: float = 2.0) -> str | None:
-        place = self.real(path)
-        if self.kind(place) != "block":
-            raise Unexpected(f"{path} was opened as a device, but the test has put no block device there")
-        return self._busy.get(place)
+    def held_by_others(self, paths: Sequence[str], *, deadline: float = 2.0) -> dict[str, str]:
+        for path in paths:
+            if self.kind(self.real(path)) != "block":
+                raise Unexpected(f"{path} was opened as a device, but the test has put no block device there")
+        return {path: self._busy[self.real(path)] for path in paths if self.real(path) in self._busy}
 
     def is_locked(self, path: str) -> bool:
         return path in self._locks

@@ -13,6 +13,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import select
 import shutil
 import signal
 import stat
@@ -35,20 +36,22 @@ _KINDS = (
 )
 
 
-def _try_open(path: str) -> NoReturn:
-    """Open a device exclusively and end this process with the errno as its exit status."""
-    code = 255
+def _open_each(paths: Sequence[str], answers: int) -> NoReturn:
+    """Open devices exclusively, one after another, write each errno (or 0) as a byte, and end this process."""
     try:
         # Whoever waits for the end of this process's output must not wait for a child that hangs.
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
-        os.close(os.open(path, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC))
-        code = 0
-    except OSError as error:
-        code = error.errno or 255
+        for path in paths:
+            code = 0
+            try:
+                os.close(os.open(path, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC))
+            except OSError as error:
+                code = error.errno or errno.EIO
+            os.write(answers, bytes([code]))
     finally:
-        os._exit(code)
+        os._exit(0)
 
 
 class Machine:
@@ -122,33 +125,37 @@ class Machine:
         with os.fdopen(handle, "rb") as file:
             return file.read(limit)
 
-    def held_by_others(self, path: str, *, deadline: float = 2.0) -> str | None:
-        """Why a block device cannot be opened exclusively (``busy``, ...), or None when it can.
+    def held_by_others(self, paths: Sequence[str], *, deadline: float = 2.0) -> dict[str, str]:
+        """The block devices that cannot be opened exclusively, each with the reason (``busy``, ...).
 
         ``O_EXCL`` without ``O_CREAT`` on a block device fails with EBUSY while it is mounted, a member of md or
         device-mapper, or opened exclusively by a program (open(2)). Nothing is written.
 
-        :param deadline: seconds after which a device that does not answer counts as closed; opening it is left to a
-            child, which may stay behind in the kernel without holding this process.
+        :param deadline: seconds that each device has to answer. Opening is left to a child, which may stay behind in
+            the kernel without holding this process.
         """
-        child = os.fork()
-        if child == 0:
-            _try_open(path)
-        end = time.monotonic() + deadline
-        while True:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                break
-            if time.monotonic() > end:
-                os.kill(child, signal.SIGKILL)
-                return f"opening it did not end in {deadline:g} s"
-            time.sleep(0.001)
-        code = os.waitstatus_to_exitcode(status)
-        if code == 0:
-            return None
-        return (
-            "busy" if code == errno.EBUSY else os.strerror(code) if code > 0 else f"its opener died by signal {-code}"
-        )
+        held: dict[str, str] = {}
+        pending = list(paths)
+        while pending:
+            reader, writer = os.pipe()
+            child = os.fork()
+            if child == 0:
+                os.close(reader)
+                _open_each(pending, writer)
+            os.close(writer)
+            answer = b"-"
+            while pending and answer:
+                path = pending.pop(0)
+                ready, _, _ = select.select([reader], [], [], deadline)
+                answer = os.read(reader, 1) if ready else b""
+                if not answer:
+                    held[path] = f"opening it did not end in {deadline:g} s" if not ready else "its opener died"
+                elif answer[0]:
+                    held[path] = "busy" if answer[0] == errno.EBUSY else os.strerror(answer[0])
+            os.close(reader)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0 if answer else os.WNOHANG)
+        return held
 
     def is_locked(self, path: str) -> bool:
         """Whether some process holds the lock of :meth:`locked` on this file now."""

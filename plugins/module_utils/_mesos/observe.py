@@ -635,7 +635,7 @@ _GLOG = re.compile(r"([IWEF])(?:\d{4})?(\d{2})(\d{2}) (\d{2}):(\d{2}):(\d{2})\.\
 _TELLING = re.compile(
     r"EXIT with status \d+: (?P<exit>.+)"
     r"|(?P<master>(?:Agent|Slave) asked to shut down by .+)"
-    r"|(?P<load>Failed to load .+|Flag '.+' is .+)"
+    r"|(?P<load>Failed to load .+|Flag '.+' is .+|.*error while loading shared libraries: .+)"
     r"|(?P<wrapper>(?:cat|\S*mesos-init-wrapper|logger): .+|Please use `master' or .+)"
 )
 

@@ -123,7 +123,10 @@ def _uses(machine: Machine, blocks: Sequence[devices.Block], end: float) -> dict
     names: dict[str, list[str]] = {}
     for name in machine.names(_BY_ID):
         names.setdefault(machine.real(f"{_BY_ID}/{name}"), []).append(f"{_BY_ID}/{name}")
-    signatures, unseen = _signatures(machine, [block for block in blocks if block.readable], end)
+    readable = [block.path for block in blocks if block.readable]
+    signatures, unseen = _signatures(machine, readable, end)
+    answering = [path for path in readable if path not in unseen]
+    closed = machine.held_by_others(answering, deadline=_left(machine, end, _DEVICE_SECONDS))
     uses = {}
     for block in blocks:
         real = {machine.real(path) for path in block.paths}
@@ -134,44 +137,34 @@ def _uses(machine: Machine, blocks: Sequence[devices.Block], end: float) -> dict
             signatures=tuple(signatures.get(block.path.rpartition("/")[2], ())),
             holders=tuple(machine.names(f"{block.sysfs}/holders")),
             swap=bool(real & swaps),
-            closed=_closed(machine, block, end),
+            closed=closed.get(block.path),
             unseen=unseen.get(block.path),
         )
     return uses
 
 
-def _closed(machine: Machine, block: devices.Block, end: float) -> str | None:
-    if not block.readable:
-        return None
-    return machine.held_by_others(block.path, deadline=_left(machine, end, _DEVICE_SECONDS))
-
-
-def _signatures(
-    machine: Machine, blocks: Sequence[devices.Block], end: float
-) -> tuple[dict[str, list[str]], dict[str, str]]:
+def _signatures(machine: Machine, paths: Sequence[str], end: float) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Signatures of all devices by one call, or, when one device spoils it, by a call for each."""
-    if not blocks:
+    if not paths:
         return {}, {}
     found: dict[str, list[str]] = {}
     unseen: dict[str, str] = {}
     argv = ["wipefs", "--no-act", "--json"]
     try:
         found = devices.parse_wipefs(
-            machine.run(
-                [*argv, *(block.path for block in blocks)], deadline=_left(machine, end, _PROGRAM_SECONDS)
-            ).stdout
+            machine.run([*argv, *paths], deadline=_left(machine, end, _PROGRAM_SECONDS)).stdout
         )
         return found, unseen
     except (HoldfastError, ValueError):
         pass
-    for block in blocks:
+    for path in paths:
         try:
-            one = machine.run([*argv, block.path], deadline=_left(machine, end, _DEVICE_SECONDS)).stdout
+            one = machine.run([*argv, path], deadline=_left(machine, end, _DEVICE_SECONDS)).stdout
             found.update(devices.parse_wipefs(one))
         except HoldfastError as error:
-            unseen[block.path] = f"{error.what}{f': {error.seen}' if error.seen else ''}"
+            unseen[path] = f"{error.what}{f': {error.seen}' if error.seen else ''}"
         except ValueError as error:
-            unseen[block.path] = f"wipefs printed no JSON ({error})"
+            unseen[path] = f"wipefs printed no JSON ({error})"
     return found, unseen
 
 

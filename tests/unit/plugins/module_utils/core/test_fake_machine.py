@@ -97,7 +97,7 @@ def test_nothing_unannounced_passes() -> None:
         machine.run(["a", "b", "c"])
     machine.file("/dev/sdb")
     with pytest.raises(Unexpected, match="no block device"):
-        machine.held_by_others("/dev/sdb")
+        machine.held_by_others(["/dev/sdb"])
 
 
 def test_answers_come_in_order_and_the_last_one_stays() -> None:

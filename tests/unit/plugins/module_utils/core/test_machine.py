@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
 import time
@@ -52,21 +53,31 @@ def test_files_of_proc_are_files() -> None:
 
 def test_an_exclusive_open_says_why_not(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    assert MACHINE.held_by_others(f"{tmp_path}/file") is None
-    assert MACHINE.held_by_others(f"{tmp_path}/nowhere") == "No such file or directory"
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind(f"{tmp_path}/socket")
-        assert MACHINE.held_by_others(f"{tmp_path}/socket") == "No such device or address"
+        assert MACHINE.held_by_others([f"{tmp_path}/{name}" for name in ("nowhere", "file", "socket")]) == {
+            f"{tmp_path}/nowhere": "No such file or directory",
+            f"{tmp_path}/socket": "No such device or address",
+        }
+    assert MACHINE.held_by_others([]) == {}
 
 
-def test_an_open_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hang(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        time.sleep(30)
-        raise AssertionError
+@pytest.mark.parametrize(
+    ("hanging", "sentence"), [(True, "opening it did not end in 0.2 s"), (False, "its opener died")]
+)
+def test_one_that_hangs_or_kills_is_given_up(monkeypatch: pytest.MonkeyPatch, hanging: bool, sentence: str) -> None:
+    really = os.open
 
-    monkeypatch.setattr(os, "open", hang)
+    def open_or_hang(path: str, flags: int) -> int:
+        if path == "/dev/zero":
+            if not hanging:
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(30)
+        return really(path, flags)
+
+    monkeypatch.setattr(os, "open", open_or_hang)
     began = time.monotonic()
-    assert MACHINE.held_by_others("/dev/null", deadline=0.2) == "opening it did not end in 0.2 s"
+    assert MACHINE.held_by_others(["/dev/null", "/dev/zero", "/dev/full"], deadline=0.2) == {"/dev/zero": sentence}
     assert time.monotonic() - began < 1.0
 
 

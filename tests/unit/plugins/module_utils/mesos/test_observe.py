@@ -672,6 +672,10 @@ def glog(severity: str, text: str, when: float = 1_800_000_000.0) -> str:
             "cat: /etc/mesos-slave/attributes/sub: Is a directory\n",
             "cat: /etc/mesos-slave/attributes/sub: Is a directory",
         ),
+        (
+            "/usr/sbin/mesos-slave: error while loading shared libraries: libsvn_delta-1.so.0: cannot open\n",
+            "/usr/sbin/mesos-slave: error while loading shared libraries: libsvn_delta-1.so.0: cannot open",
+        ),
         (glog("E", "EXIT with status 1: first") + glog("E", "EXIT with status 1: last"), "last"),
     ],
 )

@@ -114,12 +114,10 @@ def test_a_device_that_hangs_is_not_free_and_the_others_are_looked_at() -> None:
     for path in ("/dev/xvda", "/dev/xvda1", "/dev/xvdf"):
         machine.program([*WIPEFS, path], signatures())
     machine.program([*WIPEFS, "/dev/xvdg"], hangs=True)
-    machine.special("/dev/xvdg", "block", busy="opening it did not end in 2 s")
     devices = by_path(observe.observe_devices(machine))
     assert devices["/dev/xvdf"]["free"]
     assert devices["/dev/xvdg"]["free_because"] == [
-        "could not be searched for signatures: the command did not end in 2 s and was killed",
-        "cannot be opened exclusively: opening it did not end in 2 s",
+        "could not be searched for signatures: the command did not end in 2 s and was killed"
     ]
     assert machine.clock < 30
 
