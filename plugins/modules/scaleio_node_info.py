@@ -201,6 +201,10 @@ observation:
           type: list
           elements: str
           sample: []
+    framework:
+      description: What the framework's rule offers as text (C(offers)), and why it would fail (C(error)).
+      type: dict
+      sample: {offers: [/dev/xvdf], error: null}
     devices_error:
       description: Why the devices could not be looked at, or null.
       type: str
