@@ -12,7 +12,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergenc
 
 
 def render_plan(plans: Mapping[str, Plan]) -> str:
-    """What each plan will do, phase by phase and host by host; empty when nothing is to be done."""
+    """What each plan will do, phase by phase and host by host."""
     lines: list[str] = []
     for cluster, plan in plans.items():
         if plan.refused:
@@ -27,6 +27,8 @@ def render_plan(plans: Mapping[str, Plan]) -> str:
                 for host, found in phase.steps.items():
                     lines.append(f"    {host}")
                     lines.extend(f"      {step.sentence}" for step in found)
+        else:
+            lines.append(f"{cluster}: nothing to do")
     return "\n".join(lines)
 
 
