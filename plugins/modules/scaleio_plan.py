@@ -72,6 +72,10 @@ plan:
       description: For each acting host its cluster, its steps by phase, and the hosts that each phase waits for.
       type: dict
       sample: {}
+    context:
+      description: For each cluster what all its acting calls are told, such as the agents that must not be down together.
+      type: dict
+      sample: {scaleio: {peers: [agent01]}}
     controller:
       description: The controlling process, for the lock.
       type: dict
