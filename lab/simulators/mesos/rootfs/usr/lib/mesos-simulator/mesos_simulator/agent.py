@@ -1,0 +1,382 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent: start, recovery, registration, end (mesos 1.11.0 src/slave/main.cpp, src/slave/slave.cpp)."""
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from typing import Any
+
+from mesos_simulator import (
+    agent_flags,
+    attributes,
+    build,
+    checkpoint,
+    daemon,
+    detector,
+    jsonify,
+    link,
+    recovery,
+    resources,
+    units,
+    work,
+)
+from mesos_simulator.flags import Flags
+from mesos_simulator.http import Router, spawn
+from mesos_simulator.log import log
+from mesos_simulator.tls import Tls
+
+# Until the agent's own routes stand, about this long after it listens, every request gets 404; while it recovers, 503.
+# The seconds are those of the recorded starts ("while recovering", executors across restart).
+_ROUTELESS_SECONDS = 0.05
+_RECOVERY_SECONDS = 0.05
+
+_RETRY_MAXIMUM = 60.0  # seconds between attempts to register (src/slave/constants.hpp: REGISTER_RETRY_INTERVAL_MAX)
+_WATCH_SECONDS = 1.0
+
+
+class Agent:
+    """One agent. Everything that changes after the start is guarded by `lock`."""
+
+    def __init__(self, loaded: Flags, address: tuple[str, int], find: detector.Detector, tls: Tls) -> None:
+        self.flags = loaded
+        self.address = address
+        self.lock = threading.RLock()
+        self.start_time = round(time.time(), 6)
+        self.pid = f"slave(1)@{address[0]}:{address[1]}"
+        self.hostname = daemon.own_hostname(loaded, address[0])
+        self.info: dict[str, Any] = {}
+        self.agent_id = ""
+        self.recovering = True
+        self.registered = False
+        self.master_hostname: str | None = None
+        self.checkpointed_resources: list[dict[str, Any]] = []
+        self.frameworks: list[dict[str, Any]] = []
+        self.completed_frameworks: list[dict[str, Any]] = []
+        self._paths = checkpoint.Paths(loaded["work_dir"])
+        self._detector = find
+        self._tls = tls
+        self._link: link.Link | None = None
+        self._leader: detector.Leader | None = None
+        self._last_ping = 0.0
+        self._ping_timeout = 75.0
+        self._plants: dict[str, dict[str, Any]] = {}
+        self._planted = threading.Condition(self.lock)
+
+    # --- start ---
+
+    def initialize(self) -> None:
+        """Flags to information about this agent; what is wrong with them ends the process (slave.cpp: initialize)."""
+        log.info("slave.cpp:281", f"Mesos agent started on (1)@{self.address[0]}:{self.address[1]}")
+        log.info("slave.cpp:282", f"Flags at startup: {self.flags.command_line()}")
+        try:
+            given = resources.parse(self.flags["resources"] or "", self.flags["default_role"])
+        except (resources.InvalidResources, ValueError) as error:
+            log.exit("slave.cpp:491", f"Failed to determine agent resources: {error}")
+        own = resources.detect(given, self._paths.work_dir, self.flags["default_role"])
+        try:
+            found = attributes.parse(self.flags["attributes"] or "")
+        except attributes.FatalAttribute as error:
+            log.fatal(error.place, error.text)
+        self.info = {"hostname": self.hostname, "port": self.address[1], "resources": own, "attributes": found}
+        self.info["checkpoint"] = True
+        domain = self.flags["domain"]
+        if domain:
+            self.info["domain"] = _domain(domain)
+        log.info("slave.cpp:629", f"Agent resources: {jsonify.text([_sorted_members(item) for item in own])}")
+        log.info("slave.cpp:637", f"Agent attributes: {attributes.display(found)}")
+        log.info("slave.cpp:646", f"Agent hostname: {self.hostname}")
+        for flag, known, end in (
+            ("reconfiguration_policy", ("equal", "additive"), "."),
+            ("recover", ("reconnect", "cleanup"), ""),
+        ):
+            if self.flags[flag] not in known:
+                place = "slave.cpp:964" if flag == "reconfiguration_policy" else "slave.cpp:972"
+                text = f"Unknown option for '{flag}' flag {self.flags[flag]}."
+                log.exit(place, f"{text} Please run the agent with '--help' to see the valid options{end}")
+
+    def run(self) -> None:
+        """Recovery, then registration for ever."""
+        kept = self._recover()
+        log.info("slave.cpp:8377", "Finished recovery")
+        if self.flags["recover"] == "cleanup":
+            self.terminate()  # case r2: status 0, latest stays
+        with self.lock:
+            self.agent_id = kept or ""
+            if kept:
+                self.info["id"] = {"value": kept}
+            self.recovering = False
+        spawn(self._watch)
+        self._stay_registered()
+
+    def _recover(self) -> str | None:
+        boot_id = checkpoint.kernel_boot_id()
+        try:
+            kept = recovery.recover(
+                self._paths, self.info, self.flags["reconfiguration_policy"], self.flags["strict"], boot_id
+            )
+            self._recover_resources()
+        except (recovery.RecoveryFailed, resources.InvalidResources) as error:
+            advice = recovery.advice(self._paths.work_dir)
+            log.exit("slave.cpp:8355", f"Failed to perform recovery: {error}\n{advice}")
+        if kept:
+            self._recover_frameworks(kept)
+        checkpoint.write(self._paths.boot_id, boot_id.encode("ascii"))
+        os.makedirs(os.path.join(self._paths.work_dir, "provisioner"), exist_ok=True)
+        log.info("slave.cpp:8224", "Recovering executors")
+        # Live executors have this long to come back, and the agent waits all of it (executors across restart).
+        pause = self.flags["executor_reregistration_timeout"] if self.frameworks else _RECOVERY_SECONDS
+        time.sleep(pause)
+        return kept
+
+    def _recover_resources(self) -> None:
+        """Dynamic reservations and volumes lie beside the agent IDs and outlive them (state.cpp: recover; case l1)."""
+        self.checkpointed_resources = checkpoint.read_json(self._paths.resources) or []
+        resources.apply_reservations(self.info["resources"], self.checkpointed_resources)
+
+    def _recover_frameworks(self, agent_id: str) -> None:
+        """Only frameworks that checkpoint are on disk; the others' executors ended with the agent."""
+        directory = self._paths.frameworks(agent_id)
+        for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
+            framework = checkpoint.read_json(os.path.join(directory, name, "framework.info"))
+            if framework:
+                log.info("slave.cpp:8474", f"Recovering framework {framework['id']}")
+                self.frameworks.append(framework)
+
+    # --- registration ---
+
+    def _stay_registered(self) -> None:
+        backoff = self.flags["registration_backoff_factor"]
+        retry = backoff
+        last: detector.Leader | None = None
+        while True:
+            leader = self._detector.wait()
+            if leader != last:
+                last, retry = leader, backoff
+            log.info("slave.cpp:1473", f"New master detected at {leader.pid}")
+            log.info("slave.cpp:1527", "No credentials provided. Attempting to register without authentication")
+            log.info("slave.cpp:1538", "Detecting new master")
+            time.sleep(random.uniform(0, retry))
+            retry = min(retry * 2, _RETRY_MAXIMUM)
+            try:
+                connection = link.open_link(self._tls, leader, "/simulator/agent")
+            except OSError as error:
+                reason = error.strerror or str(error)
+                place = f"{leader.ip}:{leader.port}"
+                why = f"connect: Failed to connect to {place}: {reason}"
+                log.warning("process.cpp:1480", f"Failed to link to '{place}', {why}")
+                log.warning("slave.cpp:6712", "Master disconnected! Waiting for a new master to be elected")
+                continue
+            with self.lock:
+                self._link, self._leader = connection, leader
+                self._last_ping = time.monotonic()
+            spawn(self._register_until_answered, connection)
+            for message in connection.messages():
+                with self.lock:
+                    self._handle(message, leader)
+            if self._disconnected(connection, leader):
+                retry = backoff
+
+    def _disconnected(self, connection: link.Link, leader: detector.Leader) -> bool:
+        """Cleans up after a lost link; whether the agent had been registered over it.
+
+        A fixed master is only looked for again when its pings have been missed for long enough, as in the product.
+        """
+        with self.lock:
+            connection.close()
+            was_registered, self.registered = self.registered, False
+            self._link = self._leader = None
+            overdue = self._last_ping + self._ping_timeout - time.monotonic()
+        log.info("slave.cpp:6707", f"Got exited event for {leader.pid}")
+        log.warning("slave.cpp:6712", "Master disconnected! Waiting for a new master to be elected")
+        if was_registered and not self._detector.elects:
+            time.sleep(max(0.0, overdue))
+        return was_registered
+
+    def _register_until_answered(self, connection: link.Link) -> None:
+        """A master may ignore an agent: then it asks again, ever more rarely (slave.cpp: doReliableRegistration)."""
+        interval = self.flags["registration_backoff_factor"]
+        while True:
+            with self.lock:
+                if self.registered or self._link is not connection:
+                    return
+                connection.send(
+                    type="reregister" if self.agent_id else "register",
+                    info=self.info,
+                    pid=self.pid,
+                    version=build.VERSION,
+                    checkpointed_resources=self.checkpointed_resources,
+                    frameworks=self.frameworks,
+                )
+            interval = min(interval * 2, _RETRY_MAXIMUM)
+            time.sleep(max(random.uniform(0, interval), 0.1))
+
+    def _handle(self, message: dict[str, Any], leader: detector.Leader) -> None:
+        kind = message["type"]
+        self._last_ping = time.monotonic()
+        if kind == "ping":
+            if self._link:
+                self._link.send(type="pong")
+        elif kind in ("registered", "reregistered"):
+            self._admitted(message, leader)
+        elif kind == "shutdown":
+            log.info("slave.cpp:1039", f"Agent asked to shut down by {leader.pid} because '{message['reason']}'")
+            self.terminate()
+        elif kind == "planted":
+            self._plants[message["request"]] = message
+            self._planted.notify_all()
+        elif kind == "shutdown_framework":
+            self._shutdown_framework(message["framework_id"])
+
+    def _admitted(self, message: dict[str, Any], leader: detector.Leader) -> None:
+        self._ping_timeout = message["ping_timeout"]
+        self.master_hostname = message["master_hostname"]
+        if message["type"] == "registered":
+            agent_id = message["agent_id"]
+            log.info("slave.cpp:1698", f"Registered with master {leader.pid}; given agent ID {agent_id}")
+            if self.agent_id != agent_id:
+                self.agent_id = agent_id
+                self.info["id"] = {"value": agent_id}
+                checkpoint.write_slave_info(self._paths, self.info)
+        else:
+            # slave.info stays as it was written at the first registration (case d1).
+            log.info("slave.cpp:1830", f"Re-registered with master {leader.pid}")
+        self.registered = True
+
+    def _watch(self) -> None:
+        """Notices missed pings, and that another master leads now."""
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            with self.lock:
+                connection, leader = self._link, self._leader
+                silent = time.monotonic() - self._last_ping
+            if connection is None:
+                continue
+            if self.registered and silent > self._ping_timeout:
+                timeout = units.format_duration(self._ping_timeout)
+                log.info("slave.cpp:6697", f"No pings from master received within {timeout}")
+                log.info("slave.cpp:1462", "Re-detecting master")
+                connection.close()
+            elif self._detector.elects:
+                now = self._detector.ask()
+                if now is not None and now != leader:
+                    connection.close()
+
+    # --- work ---
+
+    def total_resources(self) -> list[dict[str, Any]]:
+        """Resources of the flags with what is dynamically reserved."""
+        return resources.apply_reservations(self.info["resources"], self.checkpointed_resources)
+
+    def plant_framework(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Registers a framework at the leading master and runs its tasks here; OSError when this cannot be."""
+        request = work.new_uuid()
+        with self.lock:
+            if not self._link or not self.registered:
+                raise OSError("this agent is not registered at a master")
+            self._link.send(type="plant", request=request, framework={**wanted, "hostname": self.hostname})
+            if not self._planted.wait_for(lambda: request in self._plants, timeout=5.0):
+                raise OSError("the leading master does not answer")
+            framework_id = self._plants.pop(request)["framework_id"]
+            framework = work.new_framework(framework_id, {**wanted, "hostname": self.hostname}, self.agent_id, self._paths.work_dir)
+            self.frameworks.append(framework)
+            if framework["checkpoint"]:
+                directory = self._paths.frameworks(self.agent_id)
+                checkpoint.write_json(os.path.join(directory, framework_id, "framework.info"), framework)
+            self._report_work()
+        return {"framework_id": framework_id, "agent_id": self.agent_id, "tasks": wanted["tasks"]}
+
+    def plant_reserved(self, reserved: list[dict[str, Any]]) -> dict[str, Any]:
+        """Reserves resources, or creates volumes on reserved disk; InvalidResources when there is not enough."""
+        with self.lock:
+            wanted = self.checkpointed_resources + reserved
+            resources.apply_reservations(self.info["resources"], wanted)
+            self.checkpointed_resources = wanted
+            checkpoint.write_json(self._paths.resources, wanted)
+            for resource in reserved:
+                if "disk" in resource:
+                    inside = os.path.join("volumes", "roles", resources.role_of(resource), resource["disk"]["persistence"]["id"])
+                    os.makedirs(os.path.join(self._paths.work_dir, inside), exist_ok=True)
+            self._report_work()
+        return {"agent_id": self.agent_id, "reserved": reserved}
+
+    def _report_work(self) -> None:
+        if self._link:
+            self._link.send(
+                type="work", frameworks=self.frameworks, checkpointed_resources=self.checkpointed_resources
+            )
+
+    def _shutdown_framework(self, framework_id: str) -> None:
+        """A framework was torn down: its executors end, its checkpoint goes."""
+        for framework in [item for item in self.frameworks if item["id"] == framework_id]:
+            log.info("slave.cpp:4160", f"Shutting down framework {framework_id}")
+            self.frameworks.remove(framework)
+            self.completed_frameworks.append(framework)
+            try:
+                os.unlink(os.path.join(self._paths.frameworks(self.agent_id), framework_id, "framework.info"))
+            except FileNotFoundError:
+                pass  # it did not checkpoint
+        self._report_work()
+
+    # --- end ---
+
+    def unregister(self) -> None:
+        """SIGUSR1: the master removes the agent at once, latest stays (case s5)."""
+        log.info("slave.cpp:1045", "Received SIGUSR1 signal from user root; unregistering and shutting down")
+        with self.lock:
+            if self._link:
+                self._link.send(type="unregister")
+        self.terminate()
+
+    def terminate(self) -> None:
+        """Ends with status 0."""
+        log.info("slave.cpp:1002", "Agent terminating")
+        os._exit(0)
+
+
+def _domain(flag: str) -> Any:
+    source = flag
+    if flag.startswith("/"):
+        with open(flag, encoding="utf-8") as file:
+            source = file.read()
+    try:
+        return json.loads(source)
+    except ValueError as error:
+        log.exit("main.cpp:330", f"Failed to parse the 'domain' flag: {error}")
+
+
+def _sorted_members(resource: dict[str, Any]) -> dict[str, Any]:
+    return {name: resource[name] for name in sorted(resource) if name != "role" or resources.is_reserved(resource)}
+
+
+def main(argv: list[str]) -> None:
+    """The program mesos-agent, alias mesos-slave."""
+    daemon.block_signals(signal.SIGTERM, signal.SIGUSR1)
+    loaded = daemon.load_flags(agent_flags.TABLE, argv)
+    daemon.start_logging(argv, loaded)
+    if loaded["master"] is None:
+        log.exit("main.cpp:313", "Missing required option `--master` or `--master_detector`")
+    tls = Tls()
+    address = daemon.own_address(loaded)
+    router = Router("slave(1)")
+    server = daemon.listen(address, tls, router.answer)
+    server.start()
+    daemon.log_build("main.cpp")
+    try:
+        find = detector.Detector(loaded["master"], tls)
+    except detector.InvalidMaster as error:
+        log.exit("main.cpp:620", f"Failed to create a master detector: {error}")
+    agent = Agent(loaded, address, find, tls)
+    from mesos_simulator import agent_http, planting
+
+    time.sleep(_ROUTELESS_SECONDS)
+    agent.initialize()
+    agent_http.install(router, agent)
+    planting.listen(agent)
+    spawn(agent.run)
+    daemon.wait_for_signals({signal.SIGUSR1: agent.unregister})

@@ -1,0 +1,487 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The master: leadership, agents, planted frameworks (mesos 1.11.0 src/master/main.cpp, src/master/master.cpp)."""
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import threading
+import time
+from typing import Any
+
+from mesos_simulator import daemon, detector, http, link, master_flags, resources, work
+from mesos_simulator.election import Election
+from mesos_simulator.flags import Flags
+from mesos_simulator.log import log
+from mesos_simulator.registry import Registry
+from mesos_simulator.tls import Tls
+
+_ROUTELESS_SECONDS = 0.1  # recorded early requests of a starting master: 404 for about this long
+
+
+class AgentRecord:
+    """What the leading master knows of one agent that has registered with it."""
+
+    def __init__(self, info: dict[str, Any], message: dict[str, Any], connection: link.Link) -> None:
+        self.registered_time = round(time.time(), 6)
+        self.reregistered_time: float | None = None
+        self.deactivated = False
+        self.misses = 0
+        self.ponged = True
+        self.next_ping = 0.0
+        self.take(info, message, connection)
+
+    def take(self, info: dict[str, Any], message: dict[str, Any], connection: link.Link) -> None:
+        """What the agent says of itself now."""
+        self.info = info
+        self.pid = str(message["pid"])
+        self.version = message["version"]
+        self.link: link.Link | None = connection
+        self.checkpointed: list[dict[str, Any]] = message["checkpointed_resources"]
+        self.frameworks: list[dict[str, Any]] = message["frameworks"]
+        self.misses = 0
+        self.ponged = True
+
+    @property
+    def agent_id(self) -> str:
+        return str(self.info["id"]["value"])
+
+    @property
+    def active(self) -> bool:
+        return self.link is not None and not self.deactivated
+
+    def total(self) -> list[dict[str, Any]]:
+        """Resources with what is dynamically reserved."""
+        return resources.apply_reservations(self.info["resources"], self.checkpointed)
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} at {self.pid} ({self.info['hostname']})"
+
+
+class Master:
+    """One master. Everything that changes after the start is guarded by `lock`."""
+
+    def __init__(self, loaded: Flags, address: tuple[str, int], tls: Tls) -> None:
+        self.flags = loaded
+        self.address = address
+        self.lock = threading.RLock()
+        self.start_time = round(time.time(), 6)
+        self.elected_time: float | None = None
+        self.master_id = work.new_uuid()
+        self.pid = f"master@{address[0]}:{address[1]}"
+        self.hostname = daemon.own_hostname(loaded, address[0])
+        self.recovered = False
+        self.agents: dict[str, AgentRecord] = {}
+        self.recovered_agents: dict[str, dict[str, Any]] = {}
+        self.frameworks: dict[str, dict[str, Any]] = {}
+        self.completed_frameworks: dict[str, dict[str, Any]] = {}
+        self.completed_tasks: list[dict[str, Any]] = []
+        self.counters = dict.fromkeys(("registrations", "reregistrations", "removals"), 0)
+        self.removal_reasons = dict.fromkeys(("registered", "unhealthy", "unregistered"), 0)
+        self._next_agent = 0
+        self._next_framework = 0
+        self._evidence = daemon.evidence_directory(loaded)
+        self.registry = Registry(loaded["work_dir"] if loaded["registry"] == "replicated_log" else None)
+        identity = {"id": self.master_id, "ip": address[0], "port": address[1], "hostname": self.hostname}
+        quorum = loaded["quorum"] or 1
+        self.election = Election(identity, _peers(loaded["zk"], address[0]), quorum, self.registry, tls, self._elected)
+
+    # --- leadership ---
+
+    def leader(self) -> dict[str, Any] | None:
+        """Identity of the leading master."""
+        return self.election.leader()
+
+    def _elected(self) -> None:
+        log.info("master.cpp:1672", "Recovering from registrar")
+        with self.lock:
+            self.elected_time = round(time.time(), 6)
+            self._commit(lambda state: None)
+            log.info("registrar.cpp:416", "Successfully recovered registrar")
+            self.recovered_agents = dict(self.registry.state["agents"])
+            count, size = len(self.recovered_agents), len(json.dumps(self.registry.state))
+            timeout = self.flags.texts()["agent_reregister_timeout"]
+            text = f"Recovered {count} agents from the registry ({size}B); allowing {timeout} for agents to reregister"
+            log.info("master.cpp:1825", text)
+            self.recovered = True
+        self._care()
+
+    def _commit(self, mutate: Any) -> None:
+        self.election.commit(mutate, self.flags["registry_store_timeout"])
+
+    # --- agents ---
+
+    def serve_agent(self, connection: socket.socket) -> None:
+        """A held connection from an agent: messages until it ends."""
+        link.bound_unacknowledged(connection, self._ping_timeout())
+        agent_link = link.Link(connection)
+        try:
+            for message in agent_link.messages():
+                with self.lock:
+                    self._handle(message, agent_link)
+        finally:
+            with self.lock:
+                self._exited(agent_link)
+                agent_link.close()
+
+    def _ping_timeout(self) -> float:
+        return float(self.flags["agent_ping_timeout"] * self.flags["max_agent_ping_timeouts"])
+
+    def _handle(self, message: dict[str, Any], connection: link.Link) -> None:
+        kind = message["type"]
+        if kind == "register":
+            self._register(message, connection)
+        elif kind == "reregister":
+            self._reregister(message, connection)
+        record = self._record_of(connection)
+        if record is None:
+            return
+        if kind == "pong":
+            record.ponged, record.misses = True, 0
+        elif kind == "unregister":
+            self._remove(record, "the agent unregistered", "unregistered")
+        elif kind == "plant":
+            self._plant(message, record)
+        elif kind == "work":
+            self._take_work(message, record)
+
+    def _record_of(self, connection: link.Link) -> AgentRecord | None:
+        return next((record for record in self.agents.values() if record.link is connection), None)
+
+    def _register(self, message: dict[str, Any], connection: link.Link) -> None:
+        """A first registration under a new ID (master.cpp: registerSlave)."""
+        info, pid = message["info"], message["pid"]
+        log.info("master.cpp:6263", f"Received register agent message from {pid} ({info['hostname']})")
+        if self._ignores_domain(info, pid, "registration", "master.cpp:6300"):
+            return
+        for record in [item for item in self.agents.values() if item.pid == pid]:
+            if record.link is None:
+                text = f"Removing old disconnected agent {record} because a registration attempt occurred"
+                log.info("master.cpp:6414", text)
+                self._remove(record, "a new agent registered at the same address", "registered")
+            else:
+                log.info("master.cpp:6421", f"Agent {record} already registered, resending acknowledgement")
+                record.link = connection
+                self._acknowledge(record, "registered")
+                return
+        agent_id = f"{self.master_id}-S{self._next_agent}"
+        self._next_agent += 1
+        log.info("master.cpp:6442", f"Registering agent at {pid} ({info['hostname']}) with id {agent_id}")
+        info = {**info, "id": {"value": agent_id}}
+        self._commit(lambda state: state["agents"].update({agent_id: info}))
+        record = self.agents[agent_id] = AgentRecord(info, message, connection)
+        log.info("master.cpp:6535", f"Registered agent {record} with {resources.display(record.total())}")
+        self.counters["registrations"] += 1
+        self._event("registered", record)
+        self._acknowledge(record, "registered")
+
+    def _reregister(self, message: dict[str, Any], connection: link.Link) -> None:
+        """An agent that has an ID already (master.cpp: reregisterSlave)."""
+        info, pid = message["info"], message["pid"]
+        agent_id = info["id"]["value"]
+        place = f"agent {agent_id} at {pid} ({info['hostname']})"
+        log.info("master.cpp:6614", f"Received reregister agent message from {place}")
+        if agent_id in self.registry.state["gone"]:
+            log.warning("master.cpp:6594", f"Refusing re-registration of agent at {pid} because it is already marked gone")
+            connection.send(type="shutdown", reason="Agent has been marked gone")
+            return
+        if self._ignores_domain(info, pid, "re-registration", "master.cpp:6760"):
+            return
+        record = self.agents.get(agent_id)
+        if record is not None:
+            if not self._same_place(record, info, pid, connection):
+                return
+            if record.link is not connection and record.link is not None:
+                record.link.close()
+            self._admit_again(record, info, message, connection)
+        else:
+            record = self._admit_known(info, message, connection)
+        record.reregistered_time = round(time.time(), 6)
+        self._recover_frameworks(record)
+        self.counters["reregistrations"] += 1
+        self._event("reregistered", record)
+        self._acknowledge(record, "reregistered")
+
+    def _same_place(self, record: AgentRecord, info: dict[str, Any], pid: str, connection: link.Link) -> bool:
+        """An ID may not move to another address or name (recorded recovery cases e8, d19)."""
+        if _ip(record.pid) == _ip(pid) and record.info["hostname"] == info["hostname"]:
+            return True
+        expected = f"expected {_ip(record.pid)} ({record.info['hostname']})"
+        agent = f"{record.agent_id} at {pid} ({info['hostname']})"
+        text = "attempted to reregister with different IP / hostname"
+        log.warning("master.cpp:6800", f"Agent {agent} {text}; {expected} shutting it down")
+        connection.send(type="shutdown", reason=f"Agent {text}")
+        return False
+
+    def _admit_again(self, record: AgentRecord, info: dict[str, Any], message: dict[str, Any], connection: link.Link) -> None:
+        if info != record.info:
+            self._commit(lambda state: state["agents"].update({record.agent_id: info}))
+        was_disconnected = record.link is None
+        record.take(info, message, connection)
+        if was_disconnected and not record.deactivated:
+            log.info("master.cpp:7342", f"Reactivating re-registered agent {record}")
+
+    def _admit_known(self, info: dict[str, Any], message: dict[str, Any], connection: link.Link) -> AgentRecord:
+        """An ID from the registry, be it recovered or unreachable, or one that the registry has forgotten (case l9)."""
+        agent_id = info["id"]["value"]
+        state = self.registry.state
+        if agent_id not in state["agents"] and agent_id not in state["unreachable"]:
+            name = f'hostname: "{info["hostname"]}"'
+            log.warning("registry_operations.cpp:200", f"Allowing UNKNOWN agent to reregister: {name}")
+
+        def admit(changed: dict[str, Any]) -> None:
+            changed["unreachable"].pop(agent_id, None)
+            changed["agents"][agent_id] = info
+
+        self._commit(admit)
+        self.recovered_agents.pop(agent_id, None)
+        record = self.agents[agent_id] = AgentRecord(info, message, connection)
+        log.info("master.cpp:7174", f"Re-registered agent {record} with {resources.display(record.total())}")
+        return record
+
+    def _ignores_domain(self, info: dict[str, Any], pid: str, attempt: str, place: str) -> bool:
+        """An agent with a domain gets no answer from a master without one (recorded recovery case d16)."""
+        if "domain" not in info or self.flags["domain"]:
+            return False
+        domain = json.dumps(info["domain"], separators=(",", ":"))
+        text = f"Agent at {pid} is configured with domain {domain} but the master has no configured domain."
+        log.warning(place, f"{text}Ignoring agent {attempt} attempt")
+        return True
+
+    def _acknowledge(self, record: AgentRecord, kind: str) -> None:
+        if record.link:
+            record.link.send(
+                type=kind,
+                agent_id=record.agent_id,
+                ping_timeout=self._ping_timeout(),
+                master_hostname=self.hostname,
+            )
+        record.next_ping = 0.0
+
+    def _exited(self, connection: link.Link) -> None:
+        """The held connection of an agent has ended (master.cpp: exited)."""
+        record = self._record_of(connection)
+        if record is None:
+            return
+        record.link = None
+        log.info("master.cpp:1303", f"Agent {record} disconnected")
+        log.info("master.cpp:3462", f"Disconnecting agent {record}")
+        if not record.deactivated:
+            log.info("master.cpp:3481", f"Deactivating agent {record}")
+        for framework in [item for item in record.frameworks if not item["checkpoint"]]:
+            record.frameworks.remove(framework)
+            self._lose_tasks(record, framework, "disconnected", "REASON_AGENT_DISCONNECTED")
+        self._event("disconnected", record)
+
+    def _remove(self, record: AgentRecord, reason: str, kind: str) -> None:
+        log.info("master.cpp:10784", f"Removing agent {record}: {reason}")
+        self._commit(lambda state: state["agents"].pop(record.agent_id, None))
+        self._forget(record, f"removed: {reason}", "REASON_AGENT_REMOVED", kind)
+        log.info("master.cpp:10826", f"Removed agent {record}: {reason}")
+        self._event("removed", record)
+
+    def _forget(self, record: AgentRecord, what: str, reason: str, kind: str) -> None:
+        del self.agents[record.agent_id]
+        for framework in record.frameworks:
+            self._lose_tasks(record, framework, what, reason)
+        record.link = None
+        self.counters["removals"] += 1
+        self.removal_reasons[kind] += 1
+
+    def mark_gone(self, agent_id: str) -> bool:
+        """MARK_AGENT_GONE; whether the ID is known. A gone ID is told to shut down whenever it comes back."""
+        state = self.registry.state
+        if agent_id in state["gone"]:
+            return True
+        if agent_id not in state["agents"] and agent_id not in state["unreachable"]:
+            return False
+        log.info("http.cpp:4277", f"Marking agent '{agent_id}' as gone")
+
+        def mark(changed: dict[str, Any]) -> None:
+            info = changed["agents"].pop(agent_id, None) or changed["unreachable"].pop(agent_id)
+            changed["gone"][agent_id] = info
+
+        self._commit(mark)
+        self.recovered_agents.pop(agent_id, None)
+        record = self.agents.get(agent_id)
+        if record is not None:
+            if record.link:
+                record.link.send(type="shutdown", reason="Agent has been marked gone")
+            self._forget(record, "has been marked gone", "REASON_AGENT_REMOVED_BY_OPERATOR", "unregistered")
+            self._event("removed", record)
+        return True
+
+    # --- health ---
+
+    def _care(self) -> None:
+        """Pings agents; gives up those that miss too many, or do not come back after a change of leader."""
+        interval = min(1.0, self.flags["agent_ping_timeout"] / 2)
+        elected = time.monotonic()
+        while True:
+            time.sleep(interval)
+            with self.lock:
+                for record in list(self.agents.values()):
+                    self._ping(record, time.monotonic())
+                if self.recovered_agents and time.monotonic() - elected > self.flags["agent_reregister_timeout"]:
+                    for agent_id, info in self.recovered_agents.items():
+                        self._commit_unreachable(agent_id, info)
+                    self.recovered_agents = {}
+
+    def _ping(self, record: AgentRecord, now: float) -> None:
+        if now < record.next_ping:
+            return
+        if not record.ponged:
+            record.misses += 1
+        if record.misses >= self.flags["max_agent_ping_timeouts"]:
+            name = f"{record.agent_id} ({record.info['hostname']})"
+            log.info("master.cpp:8644", f"Marking agent {name} unreachable: health check timed out")
+            self._commit_unreachable(record.agent_id, record.info)
+            log.info("master.cpp:8687", f"Marked agent {name} unreachable: health check timed out")
+            connection = record.link
+            self._forget(record, "unreachable: health check timed out", "REASON_AGENT_REMOVED", "unhealthy")
+            self._event("unreachable", record)
+            if connection:
+                connection.close()
+            return
+        record.ponged = False
+        record.next_ping = now + self.flags["agent_ping_timeout"]
+        if record.link:
+            record.link.send(type="ping")
+
+    def _commit_unreachable(self, agent_id: str, info: dict[str, Any]) -> None:
+        def mark(state: dict[str, Any]) -> None:
+            state["agents"].pop(agent_id, None)
+            state["unreachable"][agent_id] = info
+
+        self._commit(mark)
+
+    # --- work ---
+
+    def _plant(self, message: dict[str, Any], record: AgentRecord) -> None:
+        framework_id = f"{self.master_id}-{self._next_framework:04d}"
+        self._next_framework += 1
+        wanted = message["framework"]
+        self.frameworks[framework_id] = {
+            "id": framework_id,
+            "user": "root",
+            "registered_time": round(time.time(), 6),
+            "connected": True,
+            **{name: wanted[name] for name in ("name", "role", "principal", "checkpoint", "hostname")},
+        }
+        if record.link:
+            record.link.send(type="planted", request=message["request"], framework_id=framework_id)
+
+    def _take_work(self, message: dict[str, Any], record: AgentRecord) -> None:
+        record.frameworks = message["frameworks"]
+        record.checkpointed = message["checkpointed_resources"]
+
+    def _recover_frameworks(self, record: AgentRecord) -> None:
+        """Frameworks that an agent brings: torn down ones end there too, unknown ones come back without a scheduler."""
+        for framework in list(record.frameworks):
+            framework_id = framework["id"]
+            if framework_id in self.completed_frameworks:
+                text = f"Agent {record} reregistered with completed framework {framework_id} ({framework['name']})"
+                log.warning("master.cpp:9979", f"{text}. Shutting down the framework on the agent")
+                record.frameworks.remove(framework)
+                self._send_shutdown(record, framework_id)
+            elif framework_id not in self.frameworks:
+                kept = {name: value for name, value in framework.items() if name != "executors"}
+                self.frameworks[framework_id] = {**kept, "registered_time": round(time.time(), 6), "connected": False}
+
+    def _send_shutdown(self, record: AgentRecord, framework_id: str) -> None:
+        if record.link:
+            record.link.send(type="shutdown_framework", framework_id=framework_id)
+
+    def _lose_tasks(self, record: AgentRecord, framework: dict[str, Any], what: str, reason: str) -> None:
+        message = f"Agent {record.info['hostname']} {what}"
+        for executor, task in work.tasks_of(framework):
+            lost = {**task, "state": "TASK_LOST", "message": message, "reason": reason, "source": "SOURCE_MASTER"}
+            lost["timestamp"] = time.time()
+            place = f"task {task['id']} of framework {framework['id']}"
+            log.info("master.cpp:8212", f"Sending status update TASK_LOST for {place} '{message}'")
+            self._complete(lost, executor["id"], framework, record.agent_id)
+
+    def _complete(self, task: dict[str, Any], executor_id: str, framework: dict[str, Any], agent_id: str) -> None:
+        entry = {"task": task, "executor_id": executor_id, "framework": framework, "agent_id": agent_id}
+        self.completed_tasks.append(entry)
+
+    def teardown(self, framework_id: str) -> bool:
+        """Ends a framework with all its tasks; whether it was known."""
+        framework = self.frameworks.pop(framework_id, None)
+        if framework is None:
+            return False
+        self.completed_frameworks[framework_id] = {**framework, "unregistered_time": time.time()}
+        for record in self.agents.values():
+            for planted in [item for item in record.frameworks if item["id"] == framework_id]:
+                record.frameworks.remove(planted)
+                for executor, task in work.tasks_of(planted):
+                    self._complete({**task, "state": "TASK_KILLED"}, executor["id"], planted, record.agent_id)
+            self._send_shutdown(record, framework_id)
+        return True
+
+    # --- evidence ---
+
+    def _event(self, event: str, record: AgentRecord) -> None:
+        daemon.record(
+            "simulator-events.jsonl",
+            self._evidence,
+            {"event": event, "agent_id": record.agent_id, "hostname": record.info["hostname"], "pid": record.pid},
+        )
+
+
+def _ip(pid: str) -> str:
+    return pid.rpartition("@")[2].rpartition(":")[0]
+
+
+def _peers(zk: str | None, own_ip: str) -> list[str]:
+    """The other masters of a zk:// address, by the names it has for them."""
+    if zk is None:
+        return []
+    peers = []
+    for host in detector.zk_hosts(zk.strip()):
+        try:
+            address = socket.gethostbyname(host)
+        except OSError:
+            address = ""  # a name that does not resolve yet is not this host
+        if address != own_ip:
+            peers.append(host)
+    return peers
+
+
+def _check(loaded: Flags) -> None:
+    if loaded["zk"] is not None:
+        try:
+            detector.zk_hosts(loaded["zk"].strip())
+        except detector.InvalidMaster as error:
+            log.exit("main.cpp:395", f"Failed to create a master contender: {error}")
+    if loaded["registry"] not in ("in_memory", "replicated_log"):
+        log.exit("main.cpp:480", f"'{loaded['registry']}' is not a supported option for registry persistence")
+    if loaded["registry"] == "replicated_log":
+        if loaded["work_dir"] is None:
+            log.exit("main.cpp:424", "--work_dir needed for replicated log based registry")
+        if loaded["zk"] is not None and loaded["quorum"] is None:
+            log.exit("main.cpp:440", "Need to specify --quorum for replicated log based registry when using ZooKeeper")
+
+
+def main(argv: list[str]) -> None:
+    """The program mesos-master."""
+    daemon.block_signals(signal.SIGTERM)
+    loaded = daemon.load_flags(master_flags.TABLE, argv)
+    daemon.start_logging(argv, loaded)
+    tls = Tls()
+    address = daemon.own_address(loaded)
+    router = http.Router("master")
+    server = daemon.listen(address, tls, router.answer)
+    server.start()
+    daemon.log_build("main.cpp")
+    _check(loaded)
+    master = Master(loaded, address, tls)
+    from mesos_simulator import master_http
+
+    time.sleep(_ROUTELESS_SECONDS)
+    log.info("master.cpp:453", f"Flags at startup: {loaded.command_line()}")
+    master_http.install(router, master)
+    master.election.start()
+    daemon.wait_for_signals({})
