@@ -58,6 +58,9 @@ def observe_agent(machine: Machine, *, credentials: Credentials = ANONYMOUS, dea
     work_dir = config.flags.get("work_dir", "")
     kept = read_checkpoint(machine, work_dir)
     work = _work_of_checkpoint(machine, work_dir, kept["agent_id"]) if state is None else _work_of_state(state)
+    if error and "refused" not in error:
+        # Whoever refuses connections is starting, and has nothing yet that a restart would end.
+        work.append(_UNKNOWN_WORK)
     return {
         "packaging": found["packaging"],
         "wrapper": found["wrapper"],
@@ -363,6 +366,15 @@ def _work(kind: str, name: str, framework: str, *, checkpointed: bool, sentence:
         "ends": "with_agent_id" if checkpointed else "at_restart",
         "sentence": sentence,
     }
+
+
+_UNKNOWN_WORK = _work(
+    "executor",
+    "unknown",
+    "unknown",
+    checkpointed=False,
+    sentence="the agent runs and does not show its state, so work of frameworks that do not checkpoint may end with a restart",
+)
 
 
 def _of_framework(kind: str, name: str, framework: str, checkpointed: bool) -> dict[str, Any]:

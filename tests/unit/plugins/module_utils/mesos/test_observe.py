@@ -233,6 +233,15 @@ def test_an_active_agent_that_does_not_answer(answer: dict[str, Any], words: str
     found = observe.observe_agent(machine)
     assert found["running"] is None
     assert words in found["running_error"]
+    assert [item["framework"] for item in found["work"]] == ["unknown"]
+
+
+def test_an_active_agent_that_does_not_listen_yet_has_no_work() -> None:
+    machine = a_host()
+    machine.http(STATE_URL, error="[Errno 111] Connection refused")
+    found = observe.observe_agent(machine)
+    assert found["running_error"] is not None
+    assert found["work"] == []
 
 
 def test_a_wrong_password_names_the_user() -> None:
