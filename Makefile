@@ -11,6 +11,8 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 PYTHON ?= python3
+# The scenario that runs a second time, on the newest ansible-core.
+export NEWEST_SCENARIO ?= scaleio_imperative
 steps = $(PYTHON) tools/steps.py
 # Runs a command in the main environment.
 within = eval "$$($(PYTHON) tools/environments.py export)" &&
@@ -46,7 +48,7 @@ soak: setup lab ## scenarios that repeat for a long time, on the lab
 	@$(steps) $@
 
 bench: setup lab ## channels, module runs and seconds against an ordinary playbook
-	@$(within) python benchmarks/run.py
+	@$(within) python -m benchmarks.run
 
 lab: setup ## start the lab's hosts, reaping what a killed run left
 	@$(within) python -m lab up

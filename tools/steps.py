@@ -83,7 +83,7 @@ def lint() -> Iterable[Tally]:
     modules = ["--module=steps", "--module=demo"]
     modules += [f"--package={name}" for name in (f"{stateful}.plugins", f"{stateful}.tests", "lab", "benchmarks")]
     modules += [f"--package={path.parent.name}" for folder in simulators for path in folder.glob("*/__init__.py")]
-    mypy_path = os.pathsep.join(map(str, (tree, ROOT, ROOT / "tests/lab", ROOT / "tools", *simulators)))
+    mypy_path = os.pathsep.join(map(str, (tree, ROOT, ROOT / "tools", *simulators)))
     jobs = [
         Job("ansible-lint", ["ansible-lint", "--strict"], main.variables()),
         Job(
