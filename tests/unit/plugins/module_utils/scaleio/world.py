@@ -1,0 +1,262 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Mesos cluster on paper, to which steps are applied: files, agents that read them at their start, checkpoints, a master.
+
+It knows what a plan may not do, and looks after every single effect: :class:`Unsafe` is what a property test hunts for.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan, Step
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model as mesos
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import losses
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.model import framework_view
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import FRAMEWORK
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import (
+    agent,
+    observation,
+)
+
+
+class Unsafe(AssertionError):
+    """A state that no plan may pass through."""
+
+
+@dataclass
+class Node:
+    """One host.
+
+    :param running: the attributes that the agent was started with; None while it is down.
+    :param latest: the agent ID that ``meta/slaves/latest`` points to.
+    :param infos: agent ID -> the attributes of its first registration.
+    """
+
+    member: str
+    wanted: dict[str, Any]
+    devices: list[dict[str, Any]] = field(repr=False)
+    files: dict[str, str]
+    running: dict[str, str] | None
+    latest: str | None
+    infos: dict[str, dict[str, str]]
+    policy: str = "equal"
+    rebooted: bool = False
+    flapping: bool = False
+    work: list[dict[str, Any]] = field(default_factory=list)
+    identity: dict[str, Any] | None = None
+    previous: dict[str, Any] | None = None
+    claim: dict[str, Any] | None = None
+
+    def start(self, ids: Iterator[str]) -> None:
+        """What an agent does at its start (mesos 1.11.0 src/slave/slave.cpp, recover())."""
+        self.work = [item for item in self.work if item["ends"] != "at_restart"]
+        wanted = mesos.parse_files(self.files)
+        if self.latest is not None:
+            recovery = mesos.recovery(
+                mesos.parse_files(self.infos[self.latest]), wanted, self.policy, rebooted=self.rebooted
+            )
+            if recovery.kind == mesos.NEW_AGENT_ID:
+                if not recovery.by_itself:
+                    self.running, self.flapping = None, True
+                    return
+                self.latest = None
+        if self.latest is None:
+            self.latest = next(ids)
+            self.infos[self.latest] = dict(self.files)
+            self.work = []
+        self.running, self.flapping, self.rebooted = dict(self.files), False, False
+
+    def stop(self) -> None:
+        self.work = [item for item in self.work if item["ends"] != "at_restart"]
+        self.running, self.flapping = None, False
+
+    def observe(self) -> dict[str, Any]:
+        part = agent(
+            self.files,
+            running=self.running or {},
+            agent_id=self.latest,
+            up=self.running is not None,
+            work=copy.deepcopy(self.work),
+            flags={"work_dir": "/w", "hostname": self.member, "reconfiguration_policy": self.policy},
+        )
+        part["checkpoint"].update(
+            agent_id=self.latest,
+            rebooted=self.rebooted,
+            attributes=(
+                None
+                if self.latest is None
+                else [found.to_json() for found in mesos.parse_files(self.infos[self.latest])]
+            ),
+        )
+        if self.flapping:
+            part["unit"].update(active="activating", sub="auto-restart")
+        return observation(
+            self.member,
+            agent=part,
+            devices=copy.deepcopy(self.devices),
+            identity=self.identity,
+            previous=self.previous,
+            claim=self.claim,
+            wanted=self.wanted,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What two runs must agree on in the end. Agent IDs are new every time."""
+        return {"files": self.files, "running": self.running, "identity": self.identity, "previous": self.previous}
+
+
+class Died(Exception):
+    """The run ends here."""
+
+
+@dataclass
+class World:
+    """All hosts, and what is watched over.
+
+    :ivar unavailable: how many agents may be down at a time.
+    """
+
+    nodes: dict[str, Node]
+    unavailable: int
+    effects: int = 0
+    die_after: int | None = None
+    _ids: Iterator[str] = field(default_factory=lambda: map("N{}".format, itertools.count()), repr=False)
+    _before: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    _target: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+
+    def copy(self) -> World:
+        return copy.deepcopy(self)
+
+    def observe(self) -> list[dict[str, Any]]:
+        return [node.observe() for node in self.nodes.values()]
+
+    def down(self) -> set[str]:
+        return {member for member, node in self.nodes.items() if node.running is None}
+
+    def state(self) -> dict[str, Any]:
+        return {member: node.state() for member, node in self.nodes.items()}
+
+    def carry_out(self, plan: Plan, draw_index: Any = None) -> None:
+        """Phase by phase; in a phase the hosts' steps interleave as ``draw_index`` (a function of the number) chooses.
+
+        :raises Unsafe: the world came into a state that it may not.
+        :raises Died: the run was to die here.
+        """
+        if self.die_after == 0:
+            raise Died
+        self._before = {member: dict(node.files) for member, node in self.nodes.items()}
+        self._target = {member: _after(node.files, plan, member) for member, node in self.nodes.items()}
+        for index, phase in enumerate(plan.phases, 1):
+            quiet = phase.name == "without taking an agent down"
+            allowed = self.down() if quiet else self.down() | set(phase.steps)
+            at_most = len(self.down()) if quiet else self.unavailable
+            queues = {member: list(steps) for member, steps in phase.steps.items()}
+            while queues:
+                names = sorted(queues)
+                member = names[draw_index(len(names)) if draw_index else 0]
+                self.nodes[member].claim = _claim(index, len(plan.phases), "acting")
+                self._do(self.nodes[member], queues[member].pop(0), plan)
+                if not self.down() <= allowed or len(self.down()) > at_most:
+                    raise Unsafe(f"{sorted(self.down())} are down in {phase.name}")
+                if not queues[member]:
+                    del queues[member]
+                    self.nodes[member].claim = _claim(index, len(plan.phases), "done")
+
+    def _do(self, node: Node, step: Step, plan: Plan) -> None:
+        world = {
+            "files": node.files,
+            "checkpoint": {"agent_id": node.latest},
+            "losses": losses(node.work, (FRAMEWORK,)),
+            "availability": {"connected": sum(m in plan.context["peers"] for m in self.nodes if m not in self.down())},
+        }
+        for condition in step.requires:
+            condition.check(world, step.sentence)
+        named = set(node.wanted["allow_work_loss"])
+        before = {_label(item) for item in node.work if item["framework"] != FRAMEWORK}
+        getattr(self, f"_{step.kind}")(node, step.args)
+        lost = before - {_label(item) for item in node.work}
+        if not lost <= named:
+            raise Unsafe(f"{node.member} lost {lost - named}")
+        self._look(node)
+        self.effects += 1
+        if self.effects == self.die_after:
+            raise Died
+
+    def _write_file(self, node: Node, args: Mapping[str, Any]) -> None:
+        content = args["content"]
+        assert content.endswith("\n") and "\n" not in content[:-1]
+        node.files[args["path"].rpartition("/")[2]] = content[:-1]
+
+    def _remove_file(self, node: Node, args: Mapping[str, Any]) -> None:
+        del node.files[args["path"].rpartition("/")[2]]
+
+    def _write_record(self, node: Node, args: Mapping[str, Any]) -> None:
+        setattr(node, "previous" if args["path"].endswith(".previous.json") else "identity", dict(args["record"]))
+
+    def _stop_unit(self, node: Node, _args: Mapping[str, Any]) -> None:
+        node.stop()
+
+    def _forget_agent_id(self, node: Node, args: Mapping[str, Any]) -> None:
+        assert node.running is None and args["agent_id"] == node.latest
+        node.latest, node.work = None, []
+
+    def _start_agent(self, node: Node, args: Mapping[str, Any]) -> None:
+        self._restart_agent(node, args)
+
+    def _restart_agent(self, node: Node, args: Mapping[str, Any]) -> None:
+        node.start(self._ids)
+        if node.running is None or mesos.state_of(mesos.parse_files(node.running)) != args["attributes"]:
+            raise Unsafe(f"{node.member} was started and does not stay up with {args['attributes']}")
+
+    def _look(self, node: Node) -> None:
+        """What would an agent be that is restarted right now?"""
+        before, now, target = (
+            framework_view(files) for files in (self._before[node.member], node.files, self._target[node.member])
+        )
+        if before.imperative and target.imperative and not now.imperative:
+            raise Unsafe(f"{node.member} would be without imperative attributes: {node.files}")
+        for device, homes in now.device_pools.items():
+            if len(homes) > 1:
+                raise Unsafe(f"{device} of {node.member} is in {sorted(homes)}")
+            if not homes <= before.device_pools.get(device, set()) | target.device_pools.get(device, set()):
+                raise Unsafe(f"{device} of {node.member} is in a pool of neither layout: {sorted(homes)}")
+        others = {name: value for name, value in node.files.items() if not name.startswith("scaleio-")}
+        if others != {name: v for name, v in self._before[node.member].items() if not name.startswith("scaleio-")}:
+            raise Unsafe(f"foreign attributes of {node.member} were touched")
+
+
+def _label(item: Mapping[str, Any]) -> str:
+    kind = item["kind"]
+    return f"framework:{item['framework']}" if kind in ("task", "executor") else f"{kind}:{item['name']}"
+
+
+def _claim(phase: int, phases: int, state: str) -> dict[str, Any]:
+    return {
+        "plan_id": "p",
+        "controller": {},
+        "phase": phase,
+        "phases": phases,
+        "state": state,
+        "at": 0.0,
+        "age": 90.0,
+        "acting": False,
+    }
+
+
+def _after(files: Mapping[str, str], plan: Plan, member: str) -> dict[str, str]:
+    left = dict(files)
+    for phase in plan.phases:
+        for step in phase.steps.get(member, ()):
+            name = step.args.get("path", "").rpartition("/")[2]
+            if step.kind == "write_file":
+                left[name] = step.args["content"].rstrip("\n")
+            elif step.kind == "remove_file":
+                left.pop(name, None)
+    return left
