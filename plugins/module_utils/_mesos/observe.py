@@ -659,7 +659,9 @@ def agent_words(machine: Machine, since: float) -> str:
 
     :param since: seconds since the epoch; what was said before does not count.
     """
-    asked = ["journalctl", f"--unit={UNIT}", f"--since=@{int(since)}", "--output=cat", "--no-pager", "--lines=1000"]
+    # The wrapper speaks through logger(1), which is often gone before the journal has found out its unit.
+    whose = [f"_SYSTEMD_UNIT={UNIT}", "+", "SYSLOG_IDENTIFIER=mesos-slave", "+", "SYSLOG_IDENTIFIER=mesos-agent"]
+    asked = ["journalctl", f"--since=@{int(since)}", "--output=cat", "--no-pager", "--lines=1000", *whose]
     try:
         words = _telling(machine.run(asked, deadline=10.0).stdout, 0.0)
     except HoldfastError:

@@ -639,12 +639,8 @@ def test_identity_of_an_agent_that_is_down() -> None:
 # -- words --------------------------------------------------------------------------------------------------------
 
 JOURNAL = [
-    "journalctl",
-    "--unit=mesos-slave.service",
-    "--since=@1800000000",
-    "--output=cat",
-    "--no-pager",
-    "--lines=1000",
+    *("journalctl", "--since=@1800000000", "--output=cat", "--no-pager", "--lines=1000"),
+    *("_SYSTEMD_UNIT=mesos-slave.service", "+", "SYSLOG_IDENTIFIER=mesos-slave", "+", "SYSLOG_IDENTIFIER=mesos-agent"),
 ]
 
 
