@@ -137,7 +137,7 @@ def summary(files: Mapping[str, Any]) -> str:
     """A layout in one line: ``engineering: qe=/dev/xvdf``."""
     view = model.framework_view(files)
     parts = [
-        f"{domain}: " + " ".join(f"{pool}={','.join(devices)}" if devices else pool for pool, devices in pools.items())
+        " ".join([f"{domain}:", *(f"{pool}={','.join(found)}" if found else pool for pool, found in pools.items())])
         for domain, pools in view.provides.items()
     ]
     return "; ".join(parts) or "none"

@@ -76,7 +76,6 @@ def nodes(draw: st.DrawFn, number: int, unavailable: int, only_new: bool) -> Nod
     life = draw(st.sampled_from(["up", "up", "up", "down", "never", "flapping"]))
     state = draw(st.sampled_from(["present", "present", "present", "absent", "rollback"]))
     sds, sdc = draw(layouts())
-    domain = next(iter(sds), "") or next(iter(sdc or {}), "")
     work = draw(st.sampled_from([[], [EXECUTOR], [EXECUTOR, TASK], [TASK, LOOSE]])) if life == "up" else []
     member = f"agent{number}"
     return Node(

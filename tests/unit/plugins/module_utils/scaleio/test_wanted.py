@@ -1,0 +1,53 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host's declaration as it stands in its observation."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import MASTERS, wanted
+
+
+def test_everything_is_there_normalised_and_plain() -> None:
+    found = wanted(sds={"eng": {"qe": "/dev/xvdf"}}, sdc={"eng": {"qe": None}}, persona="primary", rack="r1")
+    assert json.loads(json.dumps(found)) == found
+    assert found == {
+        "state": "present",
+        "layout": {
+            "sds": [["eng", [["qe", [["path", "/dev/xvdf", 1]]]]]],
+            "sdc": [["eng", ["qe"]]],
+            "persona": "primary",
+        },
+        "sdc_default": "last_sds_pool",
+        "rack": "r1",
+        "allow_global_pool": False,
+        "allow_work_loss": [],
+        "errors": [],
+        "warnings": [],
+        "settings": {
+            "max_unavailable": 1,
+            "only_new": False,
+            "expected_members": 0,
+            "registration_timeout": 60.0,
+            "masters": list(MASTERS),
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "errors"),
+    [
+        pytest.param({"sds": ["eng"]}, 1, id="a bad layout"),
+        pytest.param({"state": "absent", "sds": ["eng"]}, 1, id="a bad layout of a host that is to contribute nothing"),
+        pytest.param({"state": "absent", "sds": None, "persona": "king"}, 0, id="no layout, and none is needed"),
+        pytest.param({"state": "present", "sds": None, "persona": "king"}, 1, id="a bad persona"),
+    ],
+)
+def test_errors(params: dict[str, Any], errors: int) -> None:
+    assert len(wanted(**params)["errors"]) == errors
