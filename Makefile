@@ -48,7 +48,7 @@ soak: setup lab ## scenarios that repeat for a long time, on the lab
 	@$(steps) $@
 
 bench: setup lab ## channels, module runs and seconds against an ordinary playbook
-	@$(within) python -m benchmarks.run
+	@$(within) flock "$$HOLDFAST_CACHE/lab.lock" python -m benchmarks.run
 
 lab: setup ## start the lab's hosts, reaping what a killed run left
 	@$(within) python -m lab up

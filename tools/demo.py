@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from environments import ROOT, Environment, main_environment, say
+from environments import ROOT, Environment, main_environment, say, the_lab
 
 NEXT = """
 The lab is up. Where to look next:
@@ -68,10 +68,11 @@ def main() -> int:
         ("status", [*playbook, "holdfast.stateful.status"]),
     ]
     acts: list[Act] = []
-    for title, command in parts:
-        acts.append(act(title, command, environment))
-        if not acts[-1].good:
-            break
+    with the_lab():
+        for title, command in parts:
+            acts.append(act(title, command, environment))
+            if not acts[-1].good:
+                break
     print(f"\n{'':14}  result  changed  seconds")
     for done in acts:
         changed = "" if done.changed is None else done.changed

@@ -230,6 +230,18 @@ def collections_path() -> Path:
 # The machine
 
 
+@contextlib.contextmanager
+def the_lab() -> Iterator[None]:
+    """Keeps other runs away from the lab's hosts, also those of other checkouts, and waits for them first."""
+    with (CACHE / "lab.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another run uses the lab, waiting for its end ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def packages() -> None:
     """Installs the Debian packages of tools/packages.txt that are missing."""
     lines = (ROOT / "tools/packages.txt").read_text().splitlines()

@@ -33,6 +33,7 @@ from environments import (
     environments,
     main_environment,
     say,
+    the_lab,
 )
 from jobs import LOGS, Done, Job, run, run_all
 
@@ -207,7 +208,8 @@ def conformance() -> Iterable[Tally]:
 
 def soak() -> Iterable[Tally]:
     """The tests marked `soak`, on a lab that is up."""
-    yield pytest_tally(run(pytest("soak", main_environment(), "tests/lab", "-m", "soak", minutes=600)))
+    with the_lab():
+        yield pytest_tally(run(pytest("soak", main_environment(), "tests/lab", "-m", "soak", minutes=600)))
 
 
 # Scenarios
@@ -227,21 +229,22 @@ def scenarios() -> Iterable[Tally]:
     runs = [(name, main) for name in chosen]
     runs += [(name, newest) for newest in newer for name in chosen if name == os.environ.get("NEWEST_SCENARIO")]
 
-    # A killed run leaves a record of hosts that may be gone: `create` must look for itself.
-    run(molecule("scenarios: forget the last run", main, "reset", "--scenario-name", "default"))
-    created = run(molecule("scenario default: create", main, "create", "--scenario-name", "default"))
-    yield Tally(created.job.name, int(created.good), int(not created.good), 0, created.seconds)
-    if created.good:
-        for name, wanted in runs:
-            title = f"scenario {name}" + ("" if wanted is main else f" ({wanted.title})")
-            done = run(molecule(title, wanted, "test", "--scenario-name", name, "--destroy", "never"))
-            yield Tally(title, int(done.good), int(not done.good), 0, done.seconds)
-    destroyed = run(molecule("scenario default: destroy", main, "destroy", "--scenario-name", "default"))
-    yield Tally(destroyed.job.name, int(destroyed.good), int(not destroyed.good), 0, destroyed.seconds)
+    with the_lab():
+        # A killed run leaves a record of hosts that may be gone: `create` must look for itself.
+        run(molecule("scenarios: forget the last run", main, "reset", "--scenario-name", "default"))
+        created = run(molecule("scenario default: create", main, "create", "--scenario-name", "default"))
+        yield Tally(created.job.name, int(created.good), int(not created.good), 0, created.seconds)
+        if created.good:
+            for name, wanted in runs:
+                title = f"scenario {name}" + ("" if wanted is main else f" ({wanted.title})")
+                done = run(molecule(title, wanted, "test", "--scenario-name", name, "--destroy", "never"))
+                yield Tally(title, int(done.good), int(not done.good), 0, done.seconds)
+        destroyed = run(molecule("scenario default: destroy", main, "destroy", "--scenario-name", "default"))
+        yield Tally(destroyed.job.name, int(destroyed.good), int(not destroyed.good), 0, destroyed.seconds)
 
 
 def molecule(name: str, wanted: Environment, *arguments: str) -> Job:
-    return Job(name, ["molecule", *arguments], wanted.variables(), progress=r"\] Executing|^PLAY \[", minutes=15)
+    return Job(name, ["molecule", *arguments], wanted.variables(), progress=r"\] Executing|^PLAY \[|\d passed", minutes=15)
 
 
 STEPS: dict[str, Callable[[], Iterable[Tally]]] = {
