@@ -88,12 +88,23 @@ def attach(state: State, host: str, disks: Iterable[Disk]) -> None:
 
 
 def detach(state: State, paths: Iterable[Path] | None = None) -> int:
-    """Take back loop devices and files: the given ones, else all of the lab. How many there were."""
+    """Take back loop devices and files: the given ones, else all of the lab. How many there were.
+
+    :raises LabError: one is in use.
+    """
     attached = loops(state)
     chosen = list(attached if paths is None else paths)
     for path in chosen:
         if path in attached:
-            run("losetup", "--detach", f"/dev/{attached[path]}")
+            device = f"/dev/{attached[path]}"
+            try:
+                os.close(os.open(device, os.O_RDONLY | os.O_EXCL))
+            except OSError as error:
+                raise LabError(
+                    f"{path.parent.name} uses its disk /dev/{path.stem} ({error.strerror}): unmount it there first, or bring it back with "
+                    "`lab reset`."
+                ) from None
+            run("losetup", "--detach", device)
         path.unlink(missing_ok=True)
     return len(chosen)
 
@@ -108,6 +119,11 @@ def empty(state: State, host: str, disk: Disk) -> None:
         # Through the device, so that the kernel's pages of it are dropped too.
         run("blkdiscard", "--force", device)
         run("blockdev", "--rereadpt", device)
+
+
+def rescan(state: State, host: str, disk: Disk) -> None:
+    """Make the partitions in a disk's table known to the kernel, also to one that was built without reading such tables."""
+    run("partx", "--update", f"/dev/{loops(state)[image(state, host, disk.name)]}")
 
 
 def filling(disk: Disk, serial_number: str) -> list[list[str]]:

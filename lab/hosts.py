@@ -120,6 +120,8 @@ def creation(machine: Machine, state: State, host: Host, hosts: Mapping[str, Hos
     for place in disks.SYSFS:
         argv += ["--volume", f"{folder}/sys/{place}:/sys/{place}:ro"]
     argv += ["--volume", f"{folder}/host:{INSIDE}/host:ro"]
+    # podman would put a file system in memory there: the journal is to outlive a crash, and not to count as memory.
+    argv += ["--volume", f"{folder}/journal:/var/log/journal"]
     return [*argv, image, f"{INSIDE}/init"]
 
 
@@ -136,6 +138,7 @@ def prepare(state: State, host: Host, hosts: Mapping[str, Host], product: Sequen
     folder = state.host(host.name) / "host"
     keys = folder / "files/etc/ssh"
     keys.mkdir(parents=True, exist_ok=True)
+    (state.host(host.name) / "journal").mkdir(exist_ok=True)
     if not (keys / "ssh_host_ed25519_key").exists():
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", keys / "ssh_host_ed25519_key")
     content = {f"files/{path}": text for path, text in files(host, hosts, state.prefix()).items()}
@@ -170,20 +173,20 @@ def remove(machine: Machine, names: Iterable[str]) -> None:
 
 
 def wait_ready(state: State, host: Host) -> None:
-    """Wait until a user can log in over SSH.
+    """Wait until a host has booted and answers on SSH.
 
     :raises LabError: not within READY_SECONDS.
     """
     deadline = time.monotonic() + READY_SECONDS
-    while True:
-        if not (root(state, host.name) / "run/nologin").exists() and _greets(address(state.prefix(), host)):
-            return
+    while not _greets(address(state.prefix(), host)):
         if time.monotonic() > deadline:
             raise LabError(
                 f"{host.name} does not answer on SSH after {READY_SECONDS:.0f} s: see "
                 f"`python3 -m lab exec {host.name} -- journalctl -b` and `podman logs holdfast-{host.name}`."
             )
         time.sleep(0.1)
+    # Users are let in, and the product was started, only at the end of the boot. A failed unit is not this command's business.
+    inside(state, host.name, "sh", "-c", f"timeout {READY_SECONDS:.0f} systemctl is-system-running --wait || true")
 
 
 def _greets(where: str) -> bool:
@@ -222,7 +225,7 @@ def _pid(state: State, name: str) -> int:
 
 def entering(state: State, name: str, *argv: str) -> list[str]:
     """The command that runs another one inside a host, as its root."""
-    where = ["nsenter", "--target", str(_pid(state, name)), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--wd=/"]
+    where = ["nsenter", "--target", str(_pid(state, name)), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
     return [*where, "--", *argv]
 
 

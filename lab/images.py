@@ -48,8 +48,6 @@ HOOKS = (
     f'chroot "$1" systemctl --root=/ --quiet mask {MASKED}',
     # Each host gets its own at creation.
     'rm -f "$1"/etc/ssh/ssh_host_*; : > "$1/etc/machine-id"',
-    # The journal outlives a crash.
-    'mkdir -p "$1/var/log/journal"',
 )
 
 

@@ -141,6 +141,7 @@ class Lab:
         for argv in disks.filling(disk, disks.serial(host.name, disk.name)):
             hosts.inside(self.state, host.name, *argv)
         if disk.content == "partition":
+            disks.rescan(self.state, host.name, disk)
             self.show(host.name)
 
     def show(self, host: str) -> None:
