@@ -53,7 +53,7 @@ class ActAction(ActionBase):
             raise AnsibleActionFail(
                 f"the plan has no steps for {host} in phase {index}; the role asks for the wrong phase"
             )
-        self._gate(task_vars, plan["plan_id"], index, entry["after"][str(index)])
+        self._gate(task_vars, plan, host, index)
         steps = entry["steps"][str(index)]
         if self._task.check_mode:
             result.update(report(map(Step.from_json, steps), host))
@@ -73,23 +73,37 @@ class ActAction(ActionBase):
         return result
 
     @staticmethod
-    def _gate(task_vars: Mapping[str, Any], plan_id: str, index: int, after: list[str]) -> None:
+    def _gate(task_vars: Mapping[str, Any], plan: Mapping[str, Any], host: str, index: int) -> None:
         """Raise unless every host that this phase waits for has succeeded in the phase before.
 
-        A host may already have finished this very phase, or a later one: its own gate has then seen the phase before.
-
-        :raises AnsibleActionFail: names the hosts that have not.
+        :raises AnsibleActionFail: names the hosts where the plan came to a halt.
         """
-        missing = []
-        for host in after:
-            progress = task_vars["hostvars"].raw_get(host).get("ansible_facts", {}).get(PROGRESS, {})
-            if progress.get("plan_id") != plan_id or progress.get("phase", 0) < index - 1:
-                missing.append(host)
-        if missing:
-            raise AnsibleActionFail(
-                f"phase {index} does not start, because phase {index - 1} did not succeed on {', '.join(missing)}."
-                f" Nothing was changed on this host in this phase. Mend what failed there and run again."
-            )
+        failed = _without_success(task_vars, plan, index - 1, plan["hosts"][host]["after"][str(index)])
+        if not failed:
+            return
+        halted = index - 1
+        while halted > 1:
+            earlier = _without_success(task_vars, plan, halted - 1, plan["hosts"][failed[0]]["after"][str(halted)])
+            if not earlier:
+                break
+            failed, halted = earlier, halted - 1
+        raise AnsibleActionFail(
+            f"phase {index} does not start, because phase {halted} did not succeed on {', '.join(failed)}."
+            f" Nothing was changed on this host in this phase. Mend what failed there and run again."
+        )
+
+
+def _without_success(task_vars: Mapping[str, Any], plan: Mapping[str, Any], index: int, hosts: list[str]) -> list[str]:
+    """Those of the hosts that left no word of having succeeded in this phase.
+
+    Who has finished a later phase has seen this one succeed at its own gate.
+    """
+    missing = []
+    for host in hosts:
+        progress = task_vars["hostvars"].raw_get(host).get("ansible_facts", {}).get(PROGRESS, {})
+        if progress.get("plan_id") != plan["plan_id"] or progress.get("phase", 0) < index:
+            missing.append(host)
+    return missing
 
 
 def _registered(task_vars: Mapping[str, Any], host: str, name: str) -> Mapping[str, Any]:

@@ -304,7 +304,7 @@ def _target(
 def _target_absent(
     observation: Observation, current: Mapping[str, str], cluster_domains: Sequence[str], node: NodePlan
 ) -> dict[str, str] | None:
-    exposed = [device["path"] for device in observation["devices"] if device["taken"]]
+    exposed = exposed_devices(observation)
     if observation["wanted"]["allow_global_pool"]:
         if current:
             node.warnings.append(
@@ -325,6 +325,16 @@ def _target_absent(
         )
         return None
     return {model.SDC_ROOT: domain.split(",")[0]}
+
+
+def exposed_devices(observation: Observation) -> list[str]:
+    """The disks that the framework takes from this host when it has no imperative attribute.
+
+    Where its rule fails at the moment (blkid ends with status 2 on a host without any signature), every free disk
+    counts: it takes them as soon as the rule works.
+    """
+    fails = observation["framework"]["error"] is not None
+    return [d["path"] for d in observation["devices"] if d["taken"] or (fails and d["free"] and d["type"] == "disk")]
 
 
 def _target_rollback(observation: Observation, node: NodePlan) -> dict[str, str] | None:
@@ -658,15 +668,15 @@ def _peers(observations: Sequence[Observation]) -> dict[str, str]:
 
 
 def declared_domains(observations: Iterable[Observation]) -> list[str]:
-    """The protection domains that some sds declares, in the order of the members."""
+    """The protection domains that some sds will declare, in the order of the members; a node that leaves declares none."""
     found: dict[str, None] = {}
     for observation in observations:
-        if observation["wanted"]["state"] == "present":
-            for domain in model.Layout.from_json(observation["wanted"]["layout"]).sds_domains():
-                found[domain] = None
-        else:
-            for domain in model.framework_view(owned(observation["agent"]["files"])).provides:
-                found[domain] = None
+        state = observation["wanted"]["state"]
+        if state == "present":
+            found.update(dict.fromkeys(model.Layout.from_json(observation["wanted"]["layout"]).sds_domains()))
+        elif state == "rollback":
+            root = (_previous_files(observation) or {}).get(model.SDS_ROOT)
+            found.update(dict.fromkeys(root.split(",") if root else ()))
     return list(found)
 
 

@@ -16,6 +16,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan im
     Selector,
     declared_domains,
     declared_files,
+    exposed_devices,
     natural,
     owned,
 )
@@ -147,4 +148,4 @@ def _exposed(observation: Observation, attributes: Mapping[str, Any] | None) -> 
     """The disks that the framework would take from this host as the master shows it now."""
     if attributes is None or model.framework_view(attributes).imperative:
         return []
-    return [device["path"] for device in observation["devices"] if device["taken"]]
+    return exposed_devices(observation)
