@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,13 @@ class AgentHands:
         }
         if "availability" in parts:
             master = observe.observe_master(self.machine, self.masters, self.credentials, peers=self.peers)
-            world["availability"] = {"connected": master["connected"], "error": master["error"]}
+            if master["error"]:
+                raise HoldfastError(
+                    "nobody can say how many agents are in service",
+                    seen=str(master["error"]),
+                    todo="run again when a master leads",
+                )
+            world["availability"] = {"connected": master["connected"]}
         return world
 
     def execute(self, step: Step) -> None:
@@ -62,7 +68,7 @@ class AgentHands:
 
         :raises HoldfastError: it did not have its effect.
         """
-        effects = {
+        effects: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "write_file": self._write_file,
             "remove_file": self._remove_file,
             "write_record": self._write_record,
@@ -104,7 +110,7 @@ class AgentHands:
                 raise HoldfastError(
                     f"the agent does not stay up: {unit} ended with status {state['exit_status']}",
                     seen=observe.agent_words(self.machine, began) or "it left no word",
-                    todo="mend what it says, then run again; no other agent was touched in this phase's wake",
+                    todo="mend what it says and run again; the files are as planned, and no later phase has begun",
                 )
             if self.machine.monotonic() > end:
                 raise DeadlineError(

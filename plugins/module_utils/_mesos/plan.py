@@ -200,12 +200,6 @@ def _refusals(agent: Mapping[str, Any], change: Change, unnamed: Sequence[str]) 
         )
     elif agent["unit"]["enabled"] == "masked":
         refused.append(f"the unit {agent['unit']['name']} is masked: unmask it when this agent may run")
-    if agent["unit"]["active"] == "active" and agent["running"] is None:
-        # Its checkpoint does not know the tasks of frameworks that do not checkpoint.
-        refused.append(
-            f"the unit {agent['unit']['name']} is active but its agent does not answer, so nobody can say what work a"
-            f" restart would end ({agent['running_error'] or 'no reason given'}); run again when it answers, or stop the unit"
-        )
     if unnamed:
         by_id = change.kind == "new_agent_id"
         refused.append(

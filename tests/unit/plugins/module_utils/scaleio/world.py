@@ -155,16 +155,19 @@ class World:
         self._target = {member: _after(node.files, plan, member) for member, node in self.nodes.items()}
         for index, phase in enumerate(plan.phases, 1):
             quiet = phase.name == "without taking an agent down"
-            allowed = self.down() if quiet else self.down() | set(phase.steps)
-            at_most = len(self.down()) if quiet else self.unavailable
+            # Whoever is absent and down is gone on purpose, and no peer.
+            peers = set(plan.context["peers"])
+            allowed = self.down() & peers if quiet else (self.down() & peers) | set(phase.steps)
+            at_most = len(allowed) if quiet else self.unavailable
             queues = {member: list(steps) for member, steps in phase.steps.items()}
             while queues:
                 names = sorted(queues)
                 member = names[draw_index(len(names)) if draw_index else 0]
                 self.nodes[member].claim = _claim(index, len(plan.phases), "acting")
                 self._do(self.nodes[member], queues[member].pop(0), plan)
-                if not self.down() <= allowed or len(self.down()) > at_most:
-                    raise Unsafe(f"{sorted(self.down())} are down in {phase.name}")
+                down = self.down() & peers
+                if not down <= allowed or len(down) > at_most:
+                    raise Unsafe(f"{sorted(down)} are down in {phase.name}")
                 if not queues[member]:
                     del queues[member]
                     self.nodes[member].claim = _claim(index, len(plan.phases), "done")
