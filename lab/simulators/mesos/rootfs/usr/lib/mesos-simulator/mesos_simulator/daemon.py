@@ -43,8 +43,10 @@ def _log_directory(arguments: list[str]) -> str:
 
 
 def record(name: str, directory: str, event: dict[str, Any]) -> None:
-    """Appends one line of evidence for tests; a host without a log directory keeps none."""
+    """Appends one line of evidence for tests; where there can be no log directory, none is kept."""
     try:
+        # The first start on a host comes before the first log.
+        os.makedirs(directory, exist_ok=True)
         descriptor = os.open(os.path.join(directory, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     except OSError:
         return
