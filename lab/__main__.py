@@ -91,7 +91,9 @@ def _selected(lab: Lab, arguments: argparse.Namespace) -> list[inventory.Host]:
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    whole = argparse.ArgumentParser(prog="python3 -m lab", description="Hosts to try things on; inventories/lab describes them.")
+    whole = argparse.ArgumentParser(
+        prog="python3 -m lab", description="Hosts to try things on; inventories/lab describes them."
+    )
     commands = whole.add_subparsers(metavar="COMMAND", required=True)
 
     def add(name: str, run: Command, text: str, *arguments: str) -> argparse.ArgumentParser:
@@ -116,14 +118,24 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("command", nargs=argparse.REMAINDER, help="without any: a shell")
     add("ssh-config", _ssh_config, "print an ssh_config for the hosts")
     add_selecting("hash", _hash, "print a hash of each host's settings, state and disks")
-    add("kill", _fault(faults.kill, "host", "pattern"), "end processes with SIGKILL by their command line", "host", "pattern")
+    add(
+        "kill",
+        _fault(faults.kill, "host", "pattern"),
+        "end processes with SIGKILL by their command line",
+        "host",
+        "pattern",
+    )
     add("stop", _fault(faults.stop, "host"), "shut a host down in good order", "host")
     add("crash", _fault(faults.crash, "host"), "end a host as a power cut does", "host")
     add("start", _fault(faults.start, "host"), "start a host that is down", "host")
     add("cut", _fault(faults.cut, "one", "other"), "cut two hosts apart (or one and `controller`)", "one", "other")
     add("mend", _fault(faults.mend, "one", "other"), "undo a cut", "one", "other")
-    command = add("disk-add", _fault(faults.disk_add, "host", "device", "size", "fs"), "add a disk", "host", "device", "size")
-    command.add_argument("--fs", choices=inventory.CONTENTS, default="empty", help="what is on it (default: %(default)s)")
+    command = add(
+        "disk-add", _fault(faults.disk_add, "host", "device", "size", "fs"), "add a disk", "host", "device", "size"
+    )
+    command.add_argument(
+        "--fs", choices=inventory.CONTENTS, default="empty", help="what is on it (default: %(default)s)"
+    )
     add("disk-remove", _fault(faults.disk_remove, "host", "device"), "take a disk away", "host", "device")
     add("disk-fill", _fault(faults.disk_fill, "host", "directory"), "leave no room in a directory", "host", "directory")
     add("disk-free", _fault(faults.disk_free, "host", "directory"), "undo disk-fill", "host", "directory")

@@ -26,7 +26,18 @@ VENDOR, MODEL = "HOLDFAST", "HOLDFAST-DISK"
 SYSFS = ("block", "class/block", "dev/block", "devices/virtual/block")
 
 # What a disk's directory in /sys tells, as far as it is the same for every disk; the rest describes loop devices.
-_ATTRIBUTES = ("alignment_offset", "capability", "discard_alignment", "ext_range", "hidden", "range", "ro", "size", "start", "partition")
+_ATTRIBUTES = (
+    "alignment_offset",
+    "capability",
+    "discard_alignment",
+    "ext_range",
+    "hidden",
+    "range",
+    "ro",
+    "size",
+    "start",
+    "partition",
+)
 
 # Fixed, so that a disk made anew is the same to the byte.
 _UUID = "5f0a1d5e-0000-4000-8000-{:012x}"
@@ -192,7 +203,9 @@ def sys_tree(nodes: Sequence[Node]) -> dict[str, str | None]:
             kind = "disk" if node is disk else "partition"
             tree |= {f"{place}/{key}": value for key, value in node.attributes.items()}
             tree[f"{place}/dev"] = f"{numbers}\n"
-            tree[f"{place}/uevent"] = "MAJOR={}\nMINOR={}\nDEVNAME={}\nDEVTYPE={}\n".format(*node.numbers, node.name, kind)
+            tree[f"{place}/uevent"] = "MAJOR={}\nMINOR={}\nDEVNAME={}\nDEVTYPE={}\n".format(
+                *node.numbers, node.name, kind
+            )
             tree[f"{place}/holders"] = None
             tree[f"{place}/subsystem"] = "->" + "../" * place.count("/") + "../class/block"
             tree[f"class/block/{node.name}"] = f"->../../{place}"
@@ -217,7 +230,9 @@ def device_list(host: str, nodes: Sequence[Node]) -> str:
         stable = f"scsi-{VENDOR}_{MODEL}_{serial(host, disk.name)}"
         lines.append(f"{disk.name} {disk.numbers[0]} {disk.numbers[1]} {stable}")
         for part in disk.partitions:
-            lines.append(f"{part.name} {part.numbers[0]} {part.numbers[1]} {stable}-part{part.name.removeprefix(disk.name)}")
+            lines.append(
+                f"{part.name} {part.numbers[0]} {part.numbers[1]} {stable}-part{part.name.removeprefix(disk.name)}"
+            )
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -235,7 +250,9 @@ def show(state: State, host: str) -> None:
 def write_tree(root: Path, tree: Mapping[str, str | None]) -> None:
     """Make a directory's content equal to a tree of :func:`sys_tree`; the directories of SYSFS stay the same ones, being mounted."""
     wanted = {root / path: value for path, value in tree.items()}
-    folders = {parent for path in wanted for parent in path.parents} | {path for path, value in wanted.items() if value is None}
+    folders = {parent for path in wanted for parent in path.parents} | {
+        path for path, value in wanted.items() if value is None
+    }
     for path in sorted(root.rglob("*"), reverse=True):
         if path not in wanted and path not in folders:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import resource
-import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -102,13 +99,29 @@ def creation(machine: Machine, state: State, host: Host, hosts: Mapping[str, Hos
     """The arguments of ``podman`` that make and start a host."""
     prefix = state.prefix()
     folder = state.host(host.name)
-    argv = ["run", "--detach", "--name", f"holdfast-{host.name}", "--hostname", host.name, "--label", f"{LABEL}={state.root}"]
+    argv = [
+        "run",
+        "--detach",
+        "--name",
+        f"holdfast-{host.name}",
+        "--hostname",
+        host.name,
+        "--label",
+        f"{LABEL}={state.root}",
+    ]
     argv += ["--systemd=always", "--network", NETWORK, "--ip", address(prefix, host)]
     # The same after every start, so that the peers' ARP tables stay true.
     argv += ["--mac-address", f"02:68:66:00:00:{host.octet:02x}"]
     argv += ["--pidfile", str(folder / "pid")]
     # SYS_ADMIN: mounts. NET_ADMIN: cutting. MKNOD and the rules: disks that come and go (7: loop devices, 259: their partitions).
-    argv += ["--cap-add", "SYS_ADMIN,NET_ADMIN,MKNOD", "--device-cgroup-rule", "b 7:* rwm", "--device-cgroup-rule", "b 259:* rwm"]
+    argv += [
+        "--cap-add",
+        "SYS_ADMIN,NET_ADMIN,MKNOD",
+        "--device-cgroup-rule",
+        "b 7:* rwm",
+        "--device-cgroup-rule",
+        "b 259:* rwm",
+    ]
     argv += ["--security-opt", "unmask=ALL", "--security-opt", "label=disable"]
     if machine.apparmor:
         argv += ["--security-opt", "apparmor=unconfined"]
@@ -240,7 +253,12 @@ def inside(state: State, name: str, *argv: str) -> str:
     :raises LabError: the host is down, or the command failed.
     """
     done = subprocess.run(
-        entering(state, name, *argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment(), check=False
+        entering(state, name, *argv),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
     )
     if done.returncode:
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
@@ -250,15 +268,19 @@ def inside(state: State, name: str, *argv: str) -> str:
 
 def memory(state: State, name: str) -> int:
     """Bytes that a running host cannot do without: its cgroup's use, less file pages that nobody touched lately."""
+    return memory_of(Path(f"/proc/{_pid(state, name)}/cgroup").read_text(), Path("/sys/fs/cgroup"))
+
+
+def memory_of(membership: str, tree: Path) -> int:
+    """The same from the cgroups of a process (cgroups(7)) and the place where they are mounted."""
     # v1 has a line for its memory hierarchy, v2 one line without names; a hybrid layout has both, and counts in v1.
-    groups = {}
-    for line in Path(f"/proc/{_pid(state, name)}/cgroup").read_text().splitlines():
+    groups: dict[str, str] = {}
+    for line in membership.splitlines():
         _, controllers, path = line.split(":", 2)
         groups |= dict.fromkeys(controllers.split(","), path)
     v1 = "memory" in groups
     # systemd moves itself into init.scope, below the host's own group.
-    path = groups["memory" if v1 else ""].removesuffix("/init.scope")
-    folder = Path("/sys/fs/cgroup" + ("/memory" if v1 else "") + path)
+    folder = tree / ("memory" if v1 else ".") / groups["memory" if v1 else ""].removesuffix("/init.scope").lstrip("/")
     used = int((folder / ("memory.usage_in_bytes" if v1 else "memory.current")).read_text())
     stats = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     return used - int(stats["total_inactive_file" if v1 else "inactive_file"])

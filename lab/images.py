@@ -23,9 +23,7 @@ LABEL = "holdfast.lab.image"
 IMAGE = ROOT / "lab" / "image"
 PRODUCTS = (ROOT / "lab" / "simulators" / "mesos" / "rootfs",)
 
-PACKAGES = (
-    "ca-certificates,dbus,e2fsprogs,fdisk,iproute2,locales,lvm2,openssh-server,procps,python3,sudo,systemd,systemd-sysv"
-)
+PACKAGES = "e2fsprogs,fdisk,iproute2,locales,lvm2,openssh-server,procps,python3,sudo,systemd,systemd-sysv"
 MIRROR = "http://deb.debian.org/debian"
 ARCHIVE = "http://archive.debian.org/debian"
 
@@ -88,7 +86,9 @@ def fingerprint(trees: Iterable[Path], *more: str) -> str:
     for tree in trees:
         for path in sorted(_files(tree)):
             mode = path.lstat().st_mode
-            content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+            content = (
+                str(path.readlink()).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+            )
             digest.update(f"\0{path.relative_to(tree)}\0{mode:o}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:12]
 
@@ -151,13 +151,14 @@ def _build(machine: Machine, release: str, base: str, name: str) -> None:
         for target, trees in (("lab", (IMAGE / "rootfs",)), ("product", PRODUCTS)):
             (context / target).mkdir()
             for tree in trees:
-                _copy(tree, context / target)
+                copy(tree, context / target)
         argv = ["build", "--quiet", "--network", "none", "--build-arg", f"BASE={base}", "--label", f"{LABEL}={release}"]
         machine.podman(*argv, "--file", IMAGE / "Containerfile", "--tag", name, context)
     _remove_older(machine, release, (base, name))
 
 
-def _copy(tree: Path, target: Path) -> None:
+def copy(tree: Path, target: Path) -> None:
+    """Copy a tree that is to lie over an image, if there is one."""
     for merged in ("bin", "sbin", "lib"):
         if (tree / merged).exists():
             raise LabError(f"{tree / merged}: it would replace the image's link /{merged}: put it below usr/.")

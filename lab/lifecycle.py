@@ -93,7 +93,9 @@ class Lab:
         say(f"lab: {len(present)} hosts, {loops} disks and the network removed; images and key stay")
         return True
 
-    def _prepare(self, machine: Machine, chosen: Sequence[Host], names: Mapping[str, str]) -> dict[str, tuple[list[str], str]]:
+    def _prepare(
+        self, machine: Machine, chosen: Sequence[Host], names: Mapping[str, str]
+    ) -> dict[str, tuple[list[str], str]]:
         """Write what the hosts read; host -> how it is made, and the hash of that."""
         wanted = {}
         for host in chosen:
@@ -161,7 +163,9 @@ class Lab:
         """Like reset, but every agent has one disk, empty, ``/dev/xvdf``."""
         begun = time.monotonic()
         one = (Disk("xvdf", 2 << 40),)
-        self._settle([dataclasses.replace(host, disks=one) if host.group == AGENTS else host for host in self.hosts.values()])
+        self._settle(
+            [dataclasses.replace(host, disks=one) if host.group == AGENTS else host for host in self.hosts.values()]
+        )
         say(f"lab: reset in {time.monotonic() - begun:.1f} s, every agent with the one disk /dev/xvdf")
 
     def _settle(self, wanted: Sequence[Host]) -> None:

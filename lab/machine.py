@@ -116,7 +116,9 @@ def free_network(taken: Iterable[ipaddress.IPv4Network]) -> ipaddress.IPv4Networ
 
 def taken_networks(routes: str) -> list[ipaddress.IPv4Network]:
     """The destinations in the output of ``ip -j -4 route``; a default route takes nothing."""
-    return [ipaddress.IPv4Network(route["dst"], strict=False) for route in json.loads(routes) if route["dst"] != "default"]
+    return [
+        ipaddress.IPv4Network(route["dst"], strict=False) for route in json.loads(routes) if route["dst"] != "default"
+    ]
 
 
 @dataclass(frozen=True)

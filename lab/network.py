@@ -32,7 +32,16 @@ def ensure(machine: Machine, state: State) -> None:
                 taken.append(ipaddress.IPv4Network(part["subnet"]))
     network = free_network(taken)
     machine.podman(
-        *("network", "create", "--disable-dns", "--subnet", str(network), "--label", f"{hosts.LABEL}={state.root}", hosts.NETWORK),
+        *(
+            "network",
+            "create",
+            "--disable-dns",
+            "--subnet",
+            str(network),
+            "--label",
+            f"{hosts.LABEL}={state.root}",
+            hosts.NETWORK,
+        ),
         remedy="The network's parts are netavark and iptables: `apt-get install netavark iptables`.",
     )
     state.network.write_text(_prefix(network))
@@ -78,7 +87,8 @@ def mend(state: State, one: str, other: str, addresses: dict[str, str]) -> None:
 def mend_all(state: State, addresses: dict[str, str]) -> None:
     """Mend every pair."""
     for pair in _pairs(state):
-        mend(state, *sorted(pair), addresses)
+        one, other = sorted(pair)
+        mend(state, one, other, addresses)
 
 
 def restore(state: State, names: Iterable[str], addresses: dict[str, str]) -> None:
@@ -113,4 +123,17 @@ def _filter(state: State, action: str, one: str, other: str, addresses: dict[str
 def _rule(state: State, action: str, here: str, there: str) -> None:
     """Between hosts nothing passes the machine's own iptables: each host drops by itself, in both directions."""
     for chain, side in (("INPUT", "--source"), ("OUTPUT", "--destination")):
-        run("nsenter", "--target", str(hosts.pid(state, here)), "--net", "iptables", "--wait", action, chain, side, there, "--jump", "DROP")
+        run(
+            "nsenter",
+            "--target",
+            str(hosts.pid(state, here)),
+            "--net",
+            "iptables",
+            "--wait",
+            action,
+            chain,
+            side,
+            there,
+            "--jump",
+            "DROP",
+        )
