@@ -16,12 +16,13 @@ from environments import ROOT, Environment, main_environment, say, the_lab
 
 NEXT = """
 The lab is up. Where to look next:
-  eval "$(make -s env)"                            a terminal that knows the collection
-  ansible-playbook -i inventories/lab holdfast.stateful.plan       what a deployment would do
-  ansible-playbook -i inventories/lab holdfast.stateful.status     the table above
-  ansible-doc holdfast.stateful.scaleio_node       each module's page; -t role holdfast.stateful.scaleio for the role
-  python -m lab --help                             the hosts, and faults to try: kill, crash, cut, disk-fill
-  make lab-down                                    removes the hosts
+  eval "$(make -s env)"           gives this terminal the programs and the collection, for the lines below
+  ansible-playbook -i inventories/lab holdfast.stateful.plan
+                                  what a deployment would do; .status prints the table above again
+  ansible-doc holdfast.stateful.scaleio_node
+                                  a module's page; the role's: ansible-doc -t role holdfast.stateful.scaleio
+  python3 -m lab --help           the hosts, and faults to try: kill, crash, cut, disk-fill; reset undoes all
+  make lab-down                   removes the hosts
 """
 
 
