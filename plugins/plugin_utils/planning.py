@@ -66,11 +66,9 @@ class ClusterAction(ActionBase):
 
     def observations(self, task_vars: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
         """Every declared member's observation by cluster; what is missing stands there as ``unreachable``."""
-        unknown = set(self._task.args) - self._VALID_ARGS
-        if unknown:
-            raise AnsibleActionFail(f"unknown arguments: {', '.join(sorted(unknown))}")
-        members = self._task.args["members"]
-        variable = self._task.args["observed"]
+        members, variable = self._task.args.get("members"), self._task.args.get("observed")
+        if not isinstance(variable, str):
+            raise AnsibleActionFail("observed must name the variable that the observing task registered")
         if not isinstance(members, list) or not members:
             raise AnsibleActionFail(
                 "the group of members is empty or unknown, so there is nothing to plan: put the hosts into their group"

@@ -1,0 +1,122 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The actions of ScaleIO, as Ansible loads and calls them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from ansible_collections.holdfast.stateful.plugins.action import (
+    scaleio_adopt,
+    scaleio_node,
+    scaleio_plan,
+    scaleio_status,
+)
+from ansible_collections.holdfast.stateful.plugins.plugin_utils.acting import PROGRESS
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import (
+    QE_FILES,
+    agent,
+    disk,
+    observation,
+    wanted,
+)
+from ansible_collections.holdfast.stateful.tests.unit.plugins.plugin_utils.fakes import action_of, variables
+
+
+def hosts(*observations: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {o["member"]: {"looked": {"changed": False, "observation": dict(o)}} for o in observations}
+
+
+def run(kind: Any, found: Mapping[str, Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+    args = {
+        "members": list(found),
+        "observed": "looked",
+        "cluster_variable": "scaleio_cluster",
+        "cluster_default": "scaleio",
+        **more,
+    }
+    answer = action_of(kind.ActionModule, args).run(task_vars=variables(found))
+    assert answer["changed"] is False
+    plain: dict[str, Any] = json.loads(json.dumps(answer))
+    return plain
+
+
+def test_plan_and_node_agree_from_the_first_phase_to_the_last() -> None:
+    by_rule = wanted(sds={"engineering": {"qe": "[?free].path"}})
+    found = hosts(*(observation(f"agent0{n}", wanted=by_rule, devices=[disk("/dev/xvdg")]) for n in (1, 2, 3)))
+    planned = run(scaleio_plan, found)
+    assert planned["text"].startswith(
+        "scaleio: 27 steps on 3 hosts in 3 phases\n  phase 1: batch 1 of 3\n    agent01\n"
+    )
+    for facts in found.values():
+        facts["planned"] = planned
+    for phase in planned["plan"]["phases"]:
+        for host in phase["hosts"]:
+            action = action_of(
+                scaleio_node.ActionModule, {"planned": "planned", "phase": phase["index"]}, check_mode=True
+            )
+            result = action.run(task_vars=variables(found, host=host))
+            assert result["changed"] is True
+            assert "write /etc/mesos-slave/attributes/scaleio-sds-qe: /dev/xvdg" in result["actions"]
+            assert all(item["before_header"].startswith(f"{host}: ") for item in result["diff"])
+            found[host]["ansible_facts"] = {PROGRESS: result["ansible_facts"][PROGRESS]}
+
+
+def test_node_runs_the_module_of_its_name() -> None:
+    assert scaleio_node.ActionModule.module == "holdfast.stateful.scaleio_node"
+
+
+def test_status() -> None:
+    found = hosts(observation("agent01", agent=agent(QE_FILES)), observation("agent2"))
+    found["agent10"] = {"looked": {"unreachable": True, "msg": "timed out"}}
+    answer = run(scaleio_status, found)
+    lines = answer["text"].splitlines()
+    assert lines[0] == "scaleio: 3 members"
+    assert [line.split()[0] for line in lines[3:6]] == ["agent01", "agent2", "agent10"]
+    assert "agent10: could not be observed: timed out" in answer["problems"]
+    assert any("agent2: is known to the master without imperative attributes" in text for text in answer["problems"])
+    assert answer["clusters"]["scaleio"]["agent01"]["problems"] == []
+
+
+def test_adopt_prints_the_inventory_that_gives_no_change() -> None:
+    marker = {"scaleio-sdc-domains": "engineering"}
+    found = hosts(
+        observation("agent01", agent=agent({"rack": "r1", **QE_FILES})),
+        observation("agent02", agent=agent(marker)),
+        observation("agent03"),
+        {**observation("agent04", agent=agent(QE_FILES)), "cluster": "other"},
+    )
+    found["agent05"] = {"looked": {"failed": True, "msg": "no sudo"}}
+    answer = run(scaleio_adopt, found)
+    declared = {"scaleio_sds": {"engineering": {"qe": ["/dev/xvdf"]}}, "scaleio_sdc": {"engineering": ["qe"]}}
+    expected = {
+        "mesos_agents": {
+            "hosts": {
+                "agent04": {"scaleio_cluster": "other", **declared},
+                "agent01": declared,
+                "agent02": {"scaleio_state": "absent"},
+            }
+        }
+    }
+    assert answer["inventory"] == expected
+    assert answer["problems"] == [
+        "agent03 has no scaleio attribute; it is left out",
+        "agent05 could not be observed: no sudo",
+    ]
+    assert yaml.safe_load(answer["text"]) == expected
+    # Declared so, nothing is to be done.
+    again = hosts(
+        observation(
+            "agent01",
+            agent=agent({"rack": "r1", **QE_FILES}),
+            wanted=wanted(sds=declared["scaleio_sds"], sdc=declared["scaleio_sdc"]),
+        ),
+        observation("agent02", agent=agent(marker), wanted=wanted(state="absent", sds=None)),
+    )
+    assert run(scaleio_plan, again)["plan"]["acting"] == []
