@@ -22,8 +22,8 @@ author:
   - Holdfast contributors (@holdfast)
 options:
   cluster:
-    description: The name of the ScaleIO cluster that the host belongs to.
-    type: str
+    description: The name of the ScaleIO cluster that the host belongs to, of letters, digits, C(_) and C(-).
+    type: raw
     default: scaleio
   member:
     description: The host's name in the inventory.
@@ -60,8 +60,8 @@ options:
       are not configured beforehand.
     type: raw
   rack:
-    description: The host's rack. Agents of different racks are never down together.
-    type: str
+    description: The host's rack, a text. Agents of different racks are never down together.
+    type: raw
     default: ''
   allow_global_pool:
     description: With O(state=absent), also remove the marker, after which the framework takes every disk that it finds unused.
@@ -238,14 +238,14 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "cluster": {"type": "str", "default": "scaleio"},
+            "cluster": {"type": "raw", "default": "scaleio"},
             "member": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent", "rollback"], "default": "present"},
             "sds": {"type": "raw"},
             "sdc": {"type": "raw"},
             "sdc_default": {"type": "str", "choices": ["last_sds_pool", "none"], "default": "last_sds_pool"},
             "persona": {"type": "raw"},
-            "rack": {"type": "str", "default": ""},
+            "rack": {"type": "raw", "default": ""},
             "allow_global_pool": {"type": "bool", "default": False},
             "max_unavailable": {"type": "int", "default": 1},
             "expected_members": {"type": "int", "default": 0},
@@ -258,7 +258,7 @@ def main() -> None:
     )
     observation = observe_node(
         Machine(),
-        cluster=module.params["cluster"],
+        cluster=str(module.params["cluster"]),
         member=module.params["member"],
         masters=module.params["masters"],
         credentials=credentials(module.params),

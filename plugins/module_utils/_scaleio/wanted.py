@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,11 +21,12 @@ def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
     layout, errors, warnings = model.parse_layout(params["sds"], params["sdc"], params["persona"])
     if params["state"] != "present" and params["sdc"] is None and params["sds"] is None:
         errors = []
+    errors.extend(_label_errors(params["cluster"], params["rack"]))
     return {
         "state": params["state"],
         "layout": layout.to_json(),
         "sdc_default": params["sdc_default"],
-        "rack": params["rack"],
+        "rack": str(params["rack"]),
         "allow_global_pool": params["allow_global_pool"],
         "allow_work_loss": list(params["allow_work_loss"]),
         "errors": errors,
@@ -37,3 +39,19 @@ def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
             "masters": list(params["masters"]),
         },
     }
+
+
+def _label_errors(cluster: Any, rack: Any) -> list[str]:
+    """Both are compared as texts, which an argument specification would make of anything; a cluster's name is also a part
+    of file names on every member."""
+    errors = []
+    for name, value in (("scaleio_cluster", cluster), ("scaleio_rack", rack)):
+        if isinstance(value, (Mapping, list)):
+            kind = "list" if isinstance(value, list) else "mapping"
+            errors.append(f"{name} must be a text, and this is a {kind}: {model.shown(value)}")
+    if not errors and not re.fullmatch(r"[A-Za-z0-9_-]+", str(cluster)):
+        errors.append(
+            f"scaleio_cluster is '{model.shown(str(cluster))}'; files are named after it, so only letters, digits, '_' and '-'"
+            f" may be in it"
+        )
+    return errors

@@ -211,7 +211,10 @@ Entry = packaging.Entry
         (Entry("a\udcff", "file", b"x\n"), {"a\\xff": "x"}, [], ["not_utf8"]),
         (Entry("rack.1@10:00~", "file", b"r1\n"), {"rack.1@10:00~": "r1"}, [], ["bad_name"]),
         (Entry("a;b", "file", b"x\n"), {"a;b": "x"}, [], ["bad_name"]),
-        (Entry("rack~", "file", b"r1\n"), {"rack~": "r1"}, [], []),
+        (Entry("rack~", "file", b"r1\n"), {"rack~": "r1"}, [], ["bad_name"]),
+        (Entry("#rack#", "file", b"r1\n"), {"#rack#": "r1"}, [], ["bad_name"]),
+        (Entry("rack.dpkg-dist", "file", b"r1\n"), {"rack.dpkg-dist": "r1"}, [], ["bad_name"]),
+        (Entry("rack.new", "file", b"r1\n"), {"rack.new": "r1"}, [], []),
         (Entry("long", "file", b"x" * 200_000), {"long": "x" * 200_000}, [], ["bad_value"]),
     ],
 )

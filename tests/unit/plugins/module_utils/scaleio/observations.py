@@ -63,6 +63,7 @@ def wanted(**params: Any) -> dict[str, Any]:
             "sdc": None,
             "sdc_default": "last_sds_pool",
             "persona": None,
+            "cluster": "scaleio",
             "rack": "",
             "allow_global_pool": False,
             "allow_work_loss": [],

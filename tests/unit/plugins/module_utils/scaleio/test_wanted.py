@@ -47,6 +47,11 @@ def test_everything_is_there_normalised_and_plain() -> None:
         pytest.param({"state": "absent", "sds": ["eng"]}, 1, id="a bad layout of a host that is to contribute nothing"),
         pytest.param({"state": "absent", "sds": None, "persona": "king"}, 0, id="no layout, and none is needed"),
         pytest.param({"state": "present", "sds": None, "persona": "king"}, 1, id="a bad persona"),
+        pytest.param({"rack": ["r1"]}, 1, id="a list for the rack"),
+        pytest.param({"rack": 7, "cluster": 7}, 0, id="numbers, which are texts as well"),
+        pytest.param({"state": "absent", "sds": None, "cluster": {"a": 1}}, 1, id="a mapping for the cluster"),
+        pytest.param({"cluster": "../a"}, 1, id="a cluster that is no file's name"),
+        pytest.param({"cluster": ""}, 1, id="a cluster without a name"),
     ],
 )
 def test_errors(params: dict[str, Any], errors: int) -> None:
