@@ -29,6 +29,7 @@ def observation(number: int) -> dict[str, Any]:
     member, agent_id = f"agent{number:04d}", f"6a1f0c9e-0f5b-4d0e-9d61-3d2f6a7d6a10-S{number}"
     wanted = normalise(
         {
+            "cluster": "scaleio",
             "state": "present",
             # A protection domain takes at most 128 SDSs.
             "sds": {f"engineering{number // 125}": {f"pool{number // 125}": "[?free && size_bytes > `1000000000000`].path"}},
