@@ -169,7 +169,10 @@ class Agent:
                 reason = error.strerror or str(error)
                 place = f"{leader.ip}:{leader.port}"
                 why = f"connect: Failed to connect to {place}: {reason}"
+                kind = "ReregisterSlaveMessage" if self.agent_id else "RegisterSlaveMessage"
                 log.warning("process.cpp:1480", f"Failed to link to '{place}', {why}")
+                log.warning("process.cpp:1917", f"Failed to send 'mesos.internal.{kind}' to '{place}', {why}")
+                log.info("slave.cpp:6707", f"Got exited event for {leader.pid}")
                 log.warning("slave.cpp:6712", "Master disconnected! Waiting for a new master to be elected")
                 continue
             with self.lock:

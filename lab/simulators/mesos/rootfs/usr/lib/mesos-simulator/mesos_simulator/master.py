@@ -74,6 +74,8 @@ class Master:
         self.hostname = daemon.own_hostname(loaded, address[0])
         self.recovered = False
         self.agents: dict[str, AgentRecord] = {}
+        # The agent admitted last at an address: others may stay listed with the same one (recorded recovery cases l9, b1).
+        self._by_pid: dict[str, AgentRecord] = {}
         self.recovered_agents: dict[str, dict[str, Any]] = {}
         self.frameworks: dict[str, dict[str, Any]] = {}
         self.completed_frameworks: dict[str, dict[str, Any]] = {}
@@ -156,26 +158,30 @@ class Master:
         log.info("master.cpp:6263", f"Received register agent message from {pid} ({info['hostname']})")
         if self._ignores_domain(info, pid, "registration", "master.cpp:6300"):
             return
-        for record in [item for item in self.agents.values() if item.pid == pid]:
-            if record.link is None:
-                text = f"Removing old disconnected agent {record} because a registration attempt occurred"
-                log.info("master.cpp:6414", text)
-                self._remove(record, "a new agent registered at the same address", "registered")
-            else:
-                log.info("master.cpp:6421", f"Agent {record} already registered, resending acknowledgement")
-                record.link = connection
-                self._acknowledge(record, "registered")
-                return
+        old = self._by_pid.get(pid)
+        if old is not None and old.link is not None:
+            log.info("master.cpp:6421", f"Agent {old} already registered, resending acknowledgement")
+            old.link = connection
+            self._acknowledge(old, "registered")
+            return
+        if old is not None:
+            text = f"Removing old disconnected agent {old} because a registration attempt occurred"
+            log.info("master.cpp:6414", text)
+            self._remove(old, "a new agent registered at the same address", "registered")
         agent_id = f"{self.master_id}-S{self._next_agent}"
         self._next_agent += 1
         log.info("master.cpp:6442", f"Registering agent at {pid} ({info['hostname']}) with id {agent_id}")
         info = {**info, "id": {"value": agent_id}}
         self._commit(lambda state: state["agents"].update({agent_id: info}))
-        record = self.agents[agent_id] = AgentRecord(info, message, connection)
+        record = self._add(AgentRecord(info, message, connection))
         log.info("master.cpp:6535", f"Registered agent {record} with {resources.display(record.total())}")
         self.counters["registrations"] += 1
         self._event("registered", record)
         self._acknowledge(record, "registered")
+
+    def _add(self, record: AgentRecord) -> AgentRecord:
+        self.agents[record.agent_id] = self._by_pid[record.pid] = record
+        return record
 
     def _reregister(self, message: dict[str, Any], connection: link.Link) -> None:
         """An agent that has an ID already (master.cpp: reregisterSlave)."""
@@ -237,7 +243,7 @@ class Master:
 
         self._commit(admit)
         self.recovered_agents.pop(agent_id, None)
-        record = self.agents[agent_id] = AgentRecord(info, message, connection)
+        record = self._add(AgentRecord(info, message, connection))
         log.info("master.cpp:7174", f"Re-registered agent {record} with {resources.display(record.total())}")
         return record
 
@@ -284,6 +290,7 @@ class Master:
 
     def _forget(self, record: AgentRecord, what: str, reason: str, kind: str) -> None:
         del self.agents[record.agent_id]
+        self._by_pid.pop(record.pid, None)
         for framework in record.frameworks:
             self._lose_tasks(record, framework, what, reason)
         record.link = None
