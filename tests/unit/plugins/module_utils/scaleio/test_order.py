@@ -36,7 +36,7 @@ def layouts(draw: st.DrawFn) -> dict[str, str]:
     return model.render(sds, [] if sdc == "none" else [(domain, pools[:1])], persona)
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(layouts(), layouts())
 def test_every_intermediate_state_is_safe(old: dict[str, str], new: dict[str, str]) -> None:
     writes = order_writes(old, new)
@@ -52,7 +52,7 @@ def test_every_intermediate_state_is_safe(old: dict[str, str], new: dict[str, st
     assert (contents[-1] if contents else old) == new
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(layouts(), layouts())
 def test_nothing_is_written_twice_or_for_nothing(old: dict[str, str], new: dict[str, str]) -> None:
     state = dict(old)
@@ -65,7 +65,7 @@ def test_nothing_is_written_twice_or_for_nothing(old: dict[str, str], new: dict[
     assert order_writes(new, new) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(layouts(), layouts(), st.data())
 def test_a_run_that_died_between_two_writes_is_finished_by_the_next(
     old: dict[str, str], new: dict[str, str], data: st.DataObject

@@ -112,9 +112,9 @@ def nodes(draw: st.DrawFn, number: int, unavailable: int, only_new: bool) -> Nod
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
+def worlds(draw: st.DrawFn, scope: tuple[bool, ...] = (False, False, True)) -> World:
     unavailable = draw(st.integers(1, 2))
-    only_new = draw(st.sampled_from([False, False, True]))
+    only_new = draw(st.sampled_from(scope))
     found = [draw(nodes(number, unavailable, only_new)) for number in range(1, draw(st.integers(1, 4)) + 1)]
     return World({node.member: node for node in found}, unavailable)
 
@@ -123,7 +123,7 @@ def planned(world: World) -> Plan:
     return plan_cluster("scaleio", world.observe(), select)
 
 
-@settings(SETTINGS, max_examples=250)
+@settings(SETTINGS, max_examples=120)
 @given(worlds(), st.data())
 def test_no_unsafe_state_is_reachable_and_the_second_plan_is_empty(world: World, data: st.DataObject) -> None:
     plan = planned(world)
@@ -137,7 +137,7 @@ def test_no_unsafe_state_is_reachable_and_the_second_plan_is_empty(world: World,
     assert (again.phases, again.refused) == ((), ())
 
 
-@settings(SETTINGS, max_examples=60)
+@settings(SETTINGS, max_examples=30)
 @given(worlds())
 def test_a_run_that_dies_after_any_effect_is_finished_by_the_next(world: World) -> None:
     plan = planned(world)
@@ -159,18 +159,16 @@ def test_a_run_that_dies_after_any_effect_is_finished_by_the_next(world: World) 
         assert not planned(died).phases
 
 
-@settings(SETTINGS, max_examples=100)
-@given(worlds())
+@settings(SETTINGS, max_examples=60)
+@given(worlds((True,)))
 def test_onboarding_touches_no_member_that_has_joined(world: World) -> None:
-    for node in world.nodes.values():
-        node.wanted["settings"]["only_new"] = True
     joined = {member for member, node in world.nodes.items() if node.identity is not None}
     plan = planned(world)
-    assume(plan.phases)
+    event("refused" if plan.refused else f"{len(plan.phases)} phases")
     assert not joined & {member for phase in plan.phases for member in phase.steps}
 
 
-@settings(SETTINGS, max_examples=100)
+@settings(SETTINGS, max_examples=60)
 @given(worlds())
 def test_batches_never_span_racks_nor_exceed_what_may_be_down(world: World) -> None:
     plan = planned(world)

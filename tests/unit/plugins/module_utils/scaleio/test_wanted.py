@@ -56,3 +56,23 @@ def test_everything_is_there_normalised_and_plain() -> None:
 )
 def test_errors(params: dict[str, Any], errors: int) -> None:
     assert len(wanted(**params)["errors"]) == errors
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"rack": ["r1"]}, "scaleio_rack must be a text, and this is a list: ['r1']"),
+        ({"cluster": {"a": 1}}, "scaleio_cluster must be a text, and this is a mapping: {'a': 1}"),
+        (
+            {"cluster": "../x"},
+            "scaleio_cluster is '../x'; files are named after it, so only letters, digits, '_' and '-' may be in it",
+        ),
+        (
+            {"cluster": ""},
+            "scaleio_cluster is ''; files are named after it, so only letters, digits, '_' and '-' may be in it",
+        ),
+    ],
+)
+def test_labels(params: dict[str, Any], sentence: str) -> None:
+    assert sentence in wanted(**params)["errors"]
+    assert isinstance(wanted(**params)["rack"], str)

@@ -9,10 +9,9 @@ It knows what a plan may not do, and looks after every single effect: :class:`Un
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan, Step
@@ -54,6 +53,16 @@ class Node:
     previous: dict[str, Any] | None = None
     claim: dict[str, Any] | None = None
 
+    def copy(self) -> Node:
+        """The same host in a world of its own; what no step changes is shared."""
+        return replace(
+            self,
+            files=dict(self.files),
+            running=None if self.running is None else dict(self.running),
+            infos=dict(self.infos),
+            work=list(self.work),
+        )
+
     def start(self, ids: Iterator[str]) -> None:
         """What an agent does at its start (mesos 1.11.0 src/slave/slave.cpp, recover())."""
         self.work = [item for item in self.work if item["ends"] != "at_restart"]
@@ -83,7 +92,7 @@ class Node:
             running=self.running or {},
             agent_id=self.latest,
             up=self.running is not None,
-            work=copy.deepcopy(self.work),
+            work=list(self.work),
             flags={"work_dir": "/w", "hostname": self.member, "reconfiguration_policy": self.policy},
         )
         part["checkpoint"].update(
@@ -100,7 +109,7 @@ class Node:
         return observation(
             self.member,
             agent=part,
-            devices=copy.deepcopy(self.devices),
+            devices=self.devices,
             identity=self.identity,
             previous=self.previous,
             claim=self.claim,
@@ -110,6 +119,10 @@ class Node:
     def state(self) -> dict[str, Any]:
         """What two runs must agree on in the end. Agent IDs are new every time."""
         return {"files": self.files, "running": self.running, "identity": self.identity, "previous": self.previous}
+
+
+def _new_ids() -> Iterator[str]:
+    return map("N{}".format, itertools.count())
 
 
 class Died(Exception):
@@ -127,12 +140,12 @@ class World:
     unavailable: int
     effects: int = 0
     die_after: int | None = None
-    _ids: Iterator[str] = field(default_factory=lambda: map("N{}".format, itertools.count()), repr=False)
+    _ids: Iterator[str] = field(default_factory=_new_ids, repr=False)
     _before: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
     _target: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
 
     def copy(self) -> World:
-        return copy.deepcopy(self)
+        return replace(self, nodes={member: node.copy() for member, node in self.nodes.items()}, _ids=_new_ids())
 
     def observe(self) -> list[dict[str, Any]]:
         return [node.observe() for node in self.nodes.values()]
