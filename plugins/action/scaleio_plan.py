@@ -15,9 +15,7 @@ from ansible_collections.holdfast.stateful.plugins.plugin_utils.planning import 
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
 
 
-def _plan(cluster: str, observations: Sequence[Mapping[str, Any]]) -> Plan:
-    return plan_cluster(cluster, observations, select)
-
-
 class ActionModule(PlanAction):
-    plan_cluster = staticmethod(_plan)
+    @staticmethod
+    def plan_cluster(cluster: str, observations: Sequence[Mapping[str, Any]]) -> Plan:
+        return plan_cluster(cluster, observations, select)

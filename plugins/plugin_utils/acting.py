@@ -37,7 +37,7 @@ class ActAction(ActionBase):
     module: ClassVar[str]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         host = str(task_vars["inventory_hostname"])
         arguments = dict(self._task.args)

@@ -14,10 +14,10 @@ import os
 import platform
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -45,7 +45,7 @@ class ClusterAction(ActionBase):
     _VALID_ARGS = frozenset(("members", "observed", "cluster_variable", "cluster_default", "only", "show"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         clusters = self.observations(task_vars or {})
         only = self._task.args.get("only")
         if only:
@@ -103,8 +103,13 @@ class ClusterAction(ActionBase):
 class PlanAction(ClusterAction):
     """Base of every ``<thing>_plan``. A system says how it plans; the rest is here."""
 
-    #: ``(cluster, observations) -> Plan``; pure.
-    plan_cluster: ClassVar[Callable[[str, Sequence[Mapping[str, Any]]], Plan]]
+    @staticmethod
+    @abstractmethod
+    def plan_cluster(cluster: str, observations: Sequence[Mapping[str, Any]]) -> Plan:
+        """The plan of one cluster; pure.
+
+        :param observations: one for each declared member, also for those that are ``unreachable``.
+        """
 
     def answer(self, clusters: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         plans: dict[str, Plan] = {}
@@ -112,7 +117,7 @@ class PlanAction(ClusterAction):
         for cluster, observations in sorted(clusters.items()):
             claims = judge_claims((o.get("claim") for o in observations), controller_lives)
             supersedes.extend(claims.supersedes)
-            plan = type(self).plan_cluster(cluster, observations)
+            plan = self.plan_cluster(cluster, observations)
             if claims.alive and not plan.refused:
                 plan = Plan(cluster, refused=claims.alive, warnings=plan.warnings)
             died = claims.died if plan.phases else ()

@@ -14,7 +14,9 @@ from ansible.errors import AnsibleError
 try:
     import jmespath
 except ImportError:
-    jmespath = None
+    HAS_JMESPATH = False
+else:
+    HAS_JMESPATH = True
 
 
 def select(expression: str, documents: Sequence[Any]) -> Any:
@@ -22,7 +24,7 @@ def select(expression: str, documents: Sequence[Any]) -> Any:
 
     :raises ValueError: the expression is malformed.
     """
-    if jmespath is None:
+    if not HAS_JMESPATH:
         raise AnsibleError(
             f"the expression {expression} needs the Python library jmespath on the controller: pip install jmespath"
         )

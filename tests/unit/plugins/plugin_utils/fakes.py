@@ -21,7 +21,8 @@ def action_of(kind: type[Action], args: Mapping[str, Any], *, check_mode: bool =
     """An action plugin for a task with these arguments."""
     task = SimpleNamespace(args=dict(args), check_mode=check_mode, async_val=0, action=kind.__module__, diff=False)
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
-    return kind(task, connection, PlayContext(), DataLoader(), None, None)
+    action: Action = kind(task, connection, PlayContext(), DataLoader(), None, None)
+    return action
 
 
 class HostVars:

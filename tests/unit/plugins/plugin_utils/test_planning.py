@@ -165,7 +165,8 @@ def answer(hosts: Mapping[str, Mapping[str, Any]], *, check_mode: bool = False, 
         task_vars=variables(hosts)
     )
     assert found["changed"] is False
-    return json.loads(json.dumps(found))
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

@@ -25,6 +25,6 @@ def test_a_malformed_one_is_a_sentence_of_one_line(expression: str) -> None:
 
 
 def test_without_the_library_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "jmespath", None)
+    monkeypatch.setattr(selection, "HAS_JMESPATH", False)
     with pytest.raises(AnsibleError, match="needs the Python library jmespath on the controller: pip install jmespath"):
         selection.select("[]", DISKS)

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import (
     Condition,
     Outcome,
@@ -22,8 +25,6 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergenc
     report,
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, WorldChanged
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

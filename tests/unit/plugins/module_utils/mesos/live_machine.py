@@ -53,6 +53,7 @@ class LiveMachine(FakeMachine):
         self._registered_at = 0.0
         self._made = 0
         self._journal: list[str] = []
+        self._infos: dict[str, tuple[model.Attribute, ...]] = {}
         self.file("/usr/bin/mesos-init-wrapper", MESOSPHERE)
         self.file("/etc/mesos-slave/work_dir", "/var/lib/mesos\n")
         self.file("/etc/mesos-slave/ip", "10.0.0.11\n")
@@ -114,10 +115,6 @@ class LiveMachine(FakeMachine):
         self._active = ("active", "running")
         self._agent = (old, model.state_of(wanted))
         self._registered_at = self.clock + self.startup
-
-    @property
-    def _infos(self) -> dict[str, tuple[model.Attribute, ...]]:
-        return self.__dict__.setdefault("_kept_infos", {})
 
     def _flap(self, words: str) -> None:
         self._agent, self._active = None, ("activating", "auto-restart")

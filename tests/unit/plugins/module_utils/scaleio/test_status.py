@@ -149,7 +149,7 @@ def test_hosts_that_are_down_are_named_and_the_others_are_compared() -> None:
 
 
 def test_no_leader_is_told() -> None:
-    master = {"asked": [], "leader": None, "error": "no leader", "connected": None, "agents": []}
+    master: dict[str, Any] = {"asked": [], "leader": None, "error": "no leader", "connected": None, "agents": []}
     assert "no leader" in status(observation(agent=agent(QE_FILES), master=master)).problems
 
 
