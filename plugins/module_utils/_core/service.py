@@ -42,7 +42,9 @@ def change_unit(machine: Machine, verb: str, unit: str, *, deadline: float = 90.
     state = observe_unit(machine, unit)
     expected = {"stop": ("inactive", "failed"), "enable": None}.get(verb, ("active", "activating", "reloading"))
     if verb == "enable" and state["enabled"] not in ("enabled", "enabled-runtime"):
-        raise HoldfastError(f"systemctl enable left {unit} {state['enabled']}", todo="look at the unit's Install section")
+        raise HoldfastError(
+            f"systemctl enable left {unit} {state['enabled']}", todo="look at the unit's Install section"
+        )
     if expected is not None and state["active"] not in expected:
         raise HoldfastError(
             f"systemctl {verb} left {unit} {state['active']} ({state['sub']})", todo=f"look at: journalctl -u {unit}"

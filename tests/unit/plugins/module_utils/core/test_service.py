@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import CommandError, HoldfastError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.service import change_unit, observe_unit
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import FakeMachine
