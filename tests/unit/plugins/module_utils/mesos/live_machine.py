@@ -32,6 +32,7 @@ class LiveMachine(FakeMachine):
     """See the module's text. The first master leads; the others redirect to it.
 
     :ivar startup: seconds from the agent's start until it is registered.
+    :ivar lag: seconds for which the master shows the agent inactive although it has registered.
     :ivar says: what the agent says when it cannot stay up, for a reason of the test.
     :ivar peers: further agents that the master knows: host name -> active.
     :ivar leader: the master that leads; None for none.
@@ -41,6 +42,7 @@ class LiveMachine(FakeMachine):
     def __init__(self, attributes: Mapping[str, str], *, registered: bool = True, policy: str = "equal") -> None:
         super().__init__()
         self.startup = 0.4
+        self.lag = 0.0
         self.says = ""
         self.peers: dict[str, bool] = {}
         self.leader: str | None = MASTERS[0]
@@ -88,6 +90,9 @@ class LiveMachine(FakeMachine):
     def fall(self) -> None:
         """The agent dies and is not started again."""
         self._active, self._agent = ("inactive", "dead"), None
+
+    def _admitted(self) -> bool:
+        return self.clock >= self._registered_at + self.lag
 
     def _start(self) -> None:
         files = self.attributes()
@@ -205,6 +210,6 @@ class LiveMachine(FakeMachine):
         found = [{"id": f"id-{name}", "hostname": name, "pid": name, "active": up} for name, up in self.peers.items()]
         if self._agent is not None and self.clock >= self._registered_at:
             agent_id, attributes = self._agent
-            own = {"id": agent_id, "hostname": "agent01", "pid": "slave(1)@10.0.0.11:5051", "active": True}
+            own = {"id": agent_id, "hostname": "agent01", "pid": "slave(1)@10.0.0.11:5051", "active": self._admitted()}
             found.append({**own, "attributes": attributes})
         return found

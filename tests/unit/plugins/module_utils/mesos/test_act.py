@@ -119,6 +119,9 @@ def test_a_failed_start_is_noticed_at_once() -> None:
     ("trouble", "seen"),
     [
         pytest.param({"startup": 99.0}, "the agent has not registered", id="it does not get through"),
+        pytest.param(
+            {"lag": 99.0}, "the leading master shows it inactive with {'rack': 'r2'}", id="the master does not admit it"
+        ),
         pytest.param({"leader": None}, "the master http://m3:5050 knows no leader (No leader elected)", id="no leader"),
     ],
 )
@@ -133,6 +136,15 @@ def test_a_deadline_says_what_is_missing(trouble: dict[str, object], seen: str) 
     assert outcome.error.what == "the leading master did not show the agent with the wanted attributes within 5 s"
     assert outcome.error.seen.startswith(seen)
     assert machine.clock - began == pytest.approx(5.0, abs=0.2)
+
+
+def test_registered_is_what_the_master_says_and_not_the_agent() -> None:
+    machine = LiveMachine({"rack": "r1"})
+    steps = steps_to(machine, {"rack": "r2"})
+    machine.lag = 1.0
+    began = machine.clock
+    assert do(machine, steps).error is None
+    assert machine.clock - began == pytest.approx(machine.startup + 1.0, abs=0.2)
 
 
 def test_who_leads_does_not_matter() -> None:

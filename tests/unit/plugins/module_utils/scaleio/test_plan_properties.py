@@ -169,13 +169,28 @@ def test_onboarding_touches_no_member_that_has_joined(world: World) -> None:
 
 
 @settings(SETTINGS, max_examples=60)
-@given(worlds())
-def test_batches_never_span_racks_nor_exceed_what_may_be_down(world: World) -> None:
+@given(st.lists(st.sampled_from(["r1", "r2", "r3"]), min_size=1, max_size=9), st.integers(1, 3), st.data())
+def test_a_rollout_takes_down_one_rack_at_a_time_and_no_more_than_it_may(
+    racks: list[str], unavailable: int, data: st.DataObject
+) -> None:
+    found = {
+        f"agent{number}": Node(
+            f"agent{number}",
+            wanted(rack=rack, max_unavailable=unavailable),
+            [disk()],
+            dict(OTHER),
+            dict(OTHER),
+            f"S{number}",
+            {f"S{number}": dict(OTHER)},
+        )
+        for number, rack in enumerate(racks)
+    }
+    world = World(found, unavailable)
     plan = planned(world)
-    batches = [phase for phase in plan.phases if phase.name.startswith("batch")]
-    for phase in batches:
-        assert len({world.nodes[member].wanted["rack"] for member in phase.steps}) == 1
-        assert len(phase.steps) <= world.unavailable
-    assert not batches or len(batches[0].steps) == 1
-    acting = [member for phase in plan.phases for member in phase.steps]
-    assert len(acting) == len(set(acting))
+    assert sorted(member for phase in plan.phases for member in phase.steps) == sorted(found)
+    assert len(plan.phases[0].steps) == 1
+    for phase in plan.phases:
+        assert len({found[member].wanted["rack"] for member in phase.steps}) == 1
+        assert len(phase.steps) <= unavailable
+    world.carry_out(plan, lambda count: data.draw(st.integers(0, count - 1)))
+    assert not planned(world).phases
