@@ -1,0 +1,269 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Simulated masters and agents on loopback addresses of their own, spoken to by plain HTTP and argv."""
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOTFS = Path(__file__).resolve().parents[3] / "lab" / "simulators" / "mesos" / "rootfs"
+WAIT_SECONDS = 10.0
+RESOURCES = "--resources=cpus:2;mem:1024;disk:4096;ports:[31000-32000]"
+
+
+class Answer:
+    """An HTTP answer; `json` parses its body."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *arguments: Any) -> None:
+        return None
+
+
+def _open(url: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    handlers = (_NoRedirect(), urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    request = urllib.request.Request(url, data=data, headers=headers or {})
+    try:
+        with urllib.request.build_opener(*handlers).open(request, timeout=3) as answer:
+            return Answer(answer.status, dict(answer.headers), answer.read())
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, dict(error.headers), error.read())
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
+    """The first true value of a condition; fails the test when there is none in time."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            value = condition()
+        except OSError:
+            value = None
+        if value:
+            return value
+        assert time.monotonic() < end, f"still not so after {seconds} s"
+        time.sleep(0.03)
+
+
+class Daemon:
+    """One simulated master or agent; `directory` holds its work directory, logs and socket."""
+
+    def __init__(self, program: str, address: tuple[str, int], directory: Path, tree: Path, flags: list[str]) -> None:
+        self.program, self.address, self.directory, self._tree = program, address, directory, tree
+        self.flags = flags
+        self.scheme = "http"
+        self.process: subprocess.Popen[bytes] | None = None
+        directory.mkdir(exist_ok=True)
+        (directory / "log").mkdir(exist_ok=True)
+
+    def start(self, *more: str, **environment: str) -> Daemon:
+        """Starts it, with further flags and variables for this start only."""
+        ip, port = self.address
+        common = [f"--ip={ip}", f"--port={port}", f"--work_dir={self.directory}/work", f"--log_dir={self.directory}/log"]
+        argv = [str(self._tree / "usr/sbin" / self.program), *common, *self.flags, *more]
+        with (self.directory / "output").open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-IS", *argv],
+                env={"PATH": os.environ["PATH"], **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        return self
+
+    def stop(self, number: int = signal.SIGKILL) -> int:
+        """Sends a signal and waits for the end."""
+        assert self.process
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self, seconds: float = WAIT_SECONDS) -> int:
+        assert self.process
+        return self.process.wait(seconds)
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def output(self) -> str:
+        return (self.directory / "output").read_text(encoding="utf-8", errors="replace")
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return _open(f"{self.scheme}://{self.address[0]}:{self.address[1]}{path}", headers=headers)
+
+    def post(self, path: str, body: str, **headers: str) -> Answer:
+        return _open(f"{self.scheme}://{self.address[0]}:{self.address[1]}{path}", body.encode(), headers)
+
+    def call(self, kind: str, **members: Any) -> Answer:
+        """A call of /api/v1."""
+        body = json.dumps({"type": kind, **members})
+        headers = {"Content-Type": "application/json"}
+        return _open(f"{self.scheme}://{self.address[0]}:{self.address[1]}/api/v1", body.encode(), headers)
+
+    def evidence(self, name: str) -> list[dict[str, Any]]:
+        path = self.directory / "log" / name
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class Cluster:
+    """Masters and agents that share a random loopback network, so that tests can run side by side."""
+
+    def __init__(self, directory: Path, tree: Path) -> None:
+        self._directory, self._tree = directory, tree
+        self.network = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}"
+        self.daemons: list[Daemon] = []
+
+    def _daemon(self, program: str, name: str, number: int, port: int, flags: list[str]) -> Daemon:
+        address = (f"{self.network}.{number}", port)
+        daemon = Daemon(program, address, self._directory / name, self._tree, [f"--hostname={name}", *flags])
+        self.daemons.append(daemon)
+        return daemon
+
+    def master(self, *flags: str) -> Daemon:
+        """A master without others."""
+        return self._daemon("mesos-master", "m1", 11, 5050, list(flags))
+
+    def masters(self, count: int = 3, quorum: int = 2, *flags: str) -> list[Daemon]:
+        """Masters that elect a leader among themselves."""
+        return [
+            self._daemon("mesos-master", f"m{number}", 10 + number, 5050, [f"--zk={self.zk(count)}", f"--quorum={quorum}", *flags])
+            for number in range(1, count + 1)
+        ]
+
+    def zk(self, count: int = 3) -> str:
+        return "zk://" + ",".join(f"{self.network}.{10 + number}:2181" for number in range(1, count + 1)) + "/mesos"
+
+    def agent(self, *flags: str, master: str | None = None, number: int = 101, name: str = "agent01") -> Daemon:
+        """An agent, by default of the lone master."""
+        agent = self._daemon("mesos-agent", name, number, 5051, [])
+        agent.flags += [
+            f"--master={master or f'{self.network}.11:5050'}",
+            "--registration_backoff_factor=10ms",
+            f"--runtime_dir={agent.directory}/run",
+            RESOURCES,
+            *flags,
+        ]
+        return agent
+
+    def plant(self, agent: Daemon, *arguments: str) -> Any:
+        """Runs mesos-simulator-plant on an agent's host."""
+        program = self._tree / "usr/bin/mesos-simulator-plant"
+        argv = [sys.executable, "-IS", str(program), f"--socket={agent.directory}/run/simulator.sock", *arguments]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    @staticmethod
+    def leader(masters: list[Daemon]) -> Daemon | None:
+        """The master that answers as leader, if exactly one does."""
+        leading = []
+        for master in masters:
+            try:
+                if master.running and master.get("/slaves").status == 200:
+                    leading.append(master)
+            except OSError:
+                continue
+        return leading[0] if len(leading) == 1 else None
+
+    @staticmethod
+    def slaves(master: Daemon) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = master.get("/slaves").json["slaves"]
+        return listed
+
+    def registered(self, master: Daemon, agent: Daemon) -> dict[str, Any]:
+        """The leader's entry of an agent, once it is active."""
+
+        def entry() -> Any:
+            own = agent.get("/state").json["id"]
+            return next((item for item in self.slaves(master) if item["id"] == own and item["active"]), None)
+
+        def tolerant() -> Any:
+            try:
+                return entry()
+            except ValueError:  # 404 or 503 while it starts
+                return None
+
+        found: dict[str, Any] = wait_for(tolerant)
+        return found
+
+    def close(self) -> None:
+        for daemon in self.daemons:
+            if daemon.process:
+                daemon.stop()
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the simulators, so that compiled modules stay out of the work tree."""
+    copy = tmp_path_factory.mktemp("simulators") / "rootfs"
+    shutil.copytree(ROOTFS, copy)
+    return copy
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, tree: Path) -> Iterator[Cluster]:
+    started = Cluster(tmp_path, tree)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def basic() -> Callable[[str, str], str]:
+    """An Authorization header."""
+
+    def header(principal: str, secret: str) -> str:
+        return "Basic " + base64.b64encode(f"{principal}:{secret}".encode()).decode()
+
+    return header
+
+
+@pytest.fixture
+def wait() -> Callable[..., Any]:
+    return wait_for
+
+
+@pytest.fixture
+def speak() -> Callable[[tuple[str, int], bytes], bytes]:
+    """Bytes out, bytes back, over plain TCP."""
+
+    def exchange(address: tuple[str, int], data: bytes) -> bytes:
+        with socket.create_connection(address, 3) as connection:
+            connection.sendall(data)
+            answer = b""
+            while True:
+                try:
+                    part = connection.recv(65536)
+                except OSError:
+                    return answer
+                answer += part
+                if not part:
+                    return answer
+
+    return exchange
