@@ -84,7 +84,7 @@ def lint() -> Iterable[Tally]:
     modules = ["--module=steps", "--module=demo"]
     modules += [f"--package={name}" for name in (f"{stateful}.plugins", f"{stateful}.tests", "lab", "benchmarks")]
     modules += [f"--package={path.parent.name}" for folder in simulators for path in folder.glob("*/__init__.py")]
-    mypy_path = os.pathsep.join(map(str, (tree, ROOT, ROOT / "tools", *simulators)))
+    mypy_path = os.pathsep.join(map(str, (tree, ROOT, ROOT / "tests/conformance", ROOT / "tools", *simulators)))
     jobs = [
         Job("ansible-lint", ["ansible-lint", "--strict"], main.variables()),
         Job(
@@ -244,7 +244,9 @@ def scenarios() -> Iterable[Tally]:
 
 
 def molecule(name: str, wanted: Environment, *arguments: str) -> Job:
-    return Job(name, ["molecule", *arguments], wanted.variables(), progress=r"\] Executing|^PLAY \[|\d passed", minutes=15)
+    return Job(
+        name, ["molecule", *arguments], wanted.variables(), progress=r"\] Executing|^PLAY \[|\d passed", minutes=15
+    )
 
 
 STEPS: dict[str, Callable[[], Iterable[Tally]]] = {
