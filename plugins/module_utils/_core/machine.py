@@ -146,7 +146,7 @@ class Machine:
             answer = b"-"
             while pending and answer:
                 path = pending.pop(0)
-                ready, _, _ = select.select([reader], [], [], deadline)
+                ready = select.select([reader], [], [], deadline)[0]
                 answer = os.read(reader, 1) if ready else b""
                 if not answer:
                     held[path] = f"opening it did not end in {deadline:g} s" if not ready else "its opener died"

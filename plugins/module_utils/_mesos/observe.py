@@ -270,7 +270,7 @@ def _process_flags(machine: Machine, pid: int) -> dict[str, str]:
         variables = (machine.read(f"/proc/{pid}/environ") or b"").decode(errors="backslashreplace").split("\0")
     except OSError:
         return {}
-    given, _ = packaging.parse_flags(words)
+    given = packaging.parse_flags(words)[0]
     if not given:
         return {}
     environment = dict(variable.split("=", 1) for variable in variables if "=" in variable)

@@ -260,7 +260,7 @@ def not_free(block: Block, use: Use) -> list[str]:
         reasons.append(f"is mounted at {', '.join(use.mounts)}")
     if use.swap:
         reasons.append("is in use as swap")
-    known = {child.rpartition("/")[2] for child, _ in block.children}
+    known = {child.rpartition("/")[2] for child, _kind in block.children}
     for child, kind in block.children:
         words = "is part of the md array {0}" if kind.startswith("raid") else _ON_IT.get(kind, "carries {0}")
         reasons.append(words.format(child))
@@ -299,5 +299,5 @@ def describe(block: Block, use: Use, rule: FrameworkRule, mounts_below: Sequence
         "mounts": [*use.mounts, *mounts_below],
         "signatures": list(use.signatures),
         "holders": list(use.holders),
-        "children": [child for child, _ in block.children],
+        "children": [child for child, _kind in block.children],
     }

@@ -93,7 +93,7 @@ def observe_devices(machine: Machine, *, deadline: float = 30.0) -> dict[str, An
         return {"devices": [], "devices_error": sentence, "framework": framework}
     uses = _uses(machine, blocks, end)
     mounts = {block.path: uses[block.path].mounts for block in blocks}
-    children = {block.path: [child for child, _ in block.children] for block in blocks}
+    children = {block.path: [child for child, _type in block.children] for block in blocks}
     found = [devices.describe(block, uses[block.path], rule, _below(block.path, children, mounts)) for block in blocks]
     return {"devices": found, "devices_error": None, "framework": framework}
 
