@@ -7,20 +7,28 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 LAB_INVENTORY = ROOT / "inventories" / "lab"
+MASTERS = ("m1", "m2", "m3")
+STATE = Path(os.environ.get("HOLDFAST_LAB_STATE") or "/var/lib/holdfast-lab")
 
 # Counts by being called: one line for each ssh or sftp process, with the arguments that name the host.
 _COUNTER = '#!/bin/sh\nprintf "%s\\n" "$*" >> "{log}"\nexec {program} "$@"\n'
@@ -52,6 +60,15 @@ class Run:
             actions = entry["result"].get("actions")
             if actions:
                 found.setdefault(entry["host"], []).extend(actions)
+        return found
+
+    def failures(self) -> dict[str, str]:
+        """Host -> why it failed or was unreachable, all its messages joined."""
+        found: dict[str, str] = {}
+        for entry in self.results:
+            if entry["status"] in ("failed", "unreachable"):
+                message = str(entry["result"].get("msg", ""))
+                found[entry["host"]] = "\n".join(filter(None, (found.get(entry["host"]), message)))
         return found
 
     def of(self, action: str, status: str = "ok") -> dict[str, dict[str, Any]]:
@@ -111,6 +128,8 @@ def prepared(environment: Mapping[str, str] | None = None) -> Iterator[tuple[dic
             wrapper.chmod(0o755)
         env = {
             **os.environ,
+            # Molecule has one of its own, for its own runs.
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_SSH_EXECUTABLE": str(folder / "ssh"),
             "ANSIBLE_SFTP_EXECUTABLE": str(folder / "sftp"),
             "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "plugins" / "callback"),
@@ -124,20 +143,25 @@ def prepared(environment: Mapping[str, str] | None = None) -> Iterator[tuple[dic
 
 def read_run(status: int, output: str, folder: Path) -> Run:
     """What a run left in the folder of :func:`prepared`."""
-    run = Run(status, output)
-    record = folder / "record"
-    for line in record.read_text().splitlines() if record.exists() else ():
-        entry = json.loads(line)
-        if entry["status"] == "stats":
-            run.recap = entry["recap"]
-        else:
-            run.results.append(entry)
+    run = read_record(folder / "record", status, output)
     channels = folder / "channels"
     for line in channels.read_text().splitlines() if channels.exists() else ():
         # The control master's own life signs (-O check, -O exit) open no channel.
         words = shlex.split(line, posix=False)
         if "-O" not in words:
             run.channels.update(word.strip("[]") for word in words if _is_address(word.strip("[]")))
+    return run
+
+
+def read_record(record: Path, status: int = 0, output: str = "") -> Run:
+    """The run whose results the callback wrote to a file."""
+    run = Run(status, output)
+    for line in record.read_text().splitlines() if record.exists() else ():
+        entry = json.loads(line)
+        if entry["status"] == "stats":
+            run.recap = entry["recap"]
+        else:
+            run.results.append(entry)
     return run
 
 
@@ -153,18 +177,88 @@ def _which(program: str) -> str:
 # -- the lab -----------------------------------------------------------------------------------------------------------
 
 
-def lab(*arguments: str, timeout: float = 300) -> str:
-    """Call the lab's own command line; its output."""
+@cache
+def described() -> dict[str, dict[str, Any]]:
+    """The lab's hosts with their own variables, as its inventory describes them."""
+    groups = yaml.safe_load((LAB_INVENTORY / "hosts.yml").read_text())
+    return {name: variables or {} for group in groups.values() for name, variables in group.get("hosts", {}).items()}
+
+
+def address(host: str) -> str:
+    """A lab host's address."""
+    return f"{(STATE / 'network').read_text().strip()}.{described()[host]['lab_address']}"
+
+
+def few(folder: Path, *agents: str, declared: bool = True) -> tuple[Path, Path]:
+    """The inventories of a cluster of a few of the lab's agents.
+
+    :param declared: whether what the lab's inventory declares for them is in force.
+    """
+    home = Path(tempfile.mkdtemp(dir=folder))
+    groups = {"mesos_masters": MASTERS, "mesos_agents": agents}
+    tree = {group: {"hosts": {name: described()[name] for name in names}} for group, names in groups.items()}
+    (home / "hosts.yml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    if declared:
+        return home / "hosts.yml", LAB_INVENTORY / "network.yml"
+    for name in ("network.yml", "group_vars/all.yml"):
+        (home / name).parent.mkdir(exist_ok=True)
+        shutil.copy(LAB_INVENTORY / name, home / name)
+    return home / "hosts.yml", home / "network.yml"
+
+
+def aliases(folder: Path, agents: Mapping[str, tuple[str, str]]) -> tuple[Path, Path]:
+    """Inventories in which a lab host may stand several times, under several names: for runs that end before they act.
+
+    :param agents: inventory name -> (lab host, the text of its file of variables); what the lab declares is not in force.
+    """
+    own = Path(tempfile.mkdtemp(dir=folder))
+    groups = {
+        "mesos_masters": {name: described()[name]["lab_address"] for name in ("m1", "m2", "m3")},
+        "mesos_agents": {name: described()[host]["lab_address"] for name, (host, _) in agents.items()},
+    }
+    tree = {
+        group: {"hosts": {name: {"lab_address": octet} for name, octet in hosts.items()}}
+        for group, hosts in groups.items()
+    }
+    (own / "hosts.yml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    (own / "group_vars").mkdir()
+    for name in ("network.yml", "group_vars/all.yml"):
+        (own / name).write_text((LAB_INVENTORY / name).read_text())
+    (own / "host_vars").mkdir()
+    for name, (_, variables) in agents.items():
+        (own / "host_vars" / f"{name}.yml").write_text(variables)
+    return own / "hosts.yml", own / "network.yml"
+
+
+def declaring(folder: Path, **hosts: Mapping[str, Any]) -> Path:
+    """An inventory that gives hosts other variables than the lab does; it stands last on the command line."""
+    inventory = Path(tempfile.mkdtemp(dir=folder))
+    (inventory / "hosts.yml").write_text(yaml.safe_dump({"mesos_agents": {"hosts": dict.fromkeys(hosts)}}))
+    (inventory / "host_vars").mkdir()
+    for name, variables in hosts.items():
+        (inventory / "host_vars" / f"{name}.yml").write_text(yaml.safe_dump(dict(variables)))
+    return inventory
+
+
+def lab(*arguments: str, timeout: float = 300, data: str = "") -> str:
+    """Call the lab's own command line; its output.
+
+    :param data: its standard input.
+    """
+    command_line = ["python3", "-m", "lab", *arguments]
     done = subprocess.run(
-        ["python3", "-m", "lab", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+        command_line, cwd=ROOT, input=data, capture_output=True, text=True, timeout=timeout, check=False
     )
     assert done.returncode == 0, f"lab {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
-def on(host: str, *argv: str) -> str:
-    """Run a command inside a lab host, not over SSH and not with Ansible; its output."""
-    return lab("exec", host, "--", *argv)
+def on(host: str, *argv: str, data: str = "") -> str:
+    """Run a command inside a lab host, not over SSH and not with Ansible; its output.
+
+    :param data: its standard input.
+    """
+    return lab("exec", host, "--", *argv, data=data)
 
 
 _READ_TREE = """
@@ -186,7 +280,7 @@ def started_with(host: str) -> list[list[str]]:
     return [json.loads(line)["argv"] for line in lines.splitlines()]
 
 
-def events(hosts: Sequence[str] = ("m1", "m2", "m3")) -> list[dict[str, Any]]:
+def events(hosts: Sequence[str] = MASTERS) -> list[dict[str, Any]]:
     """What the masters did to agents while they led, in order of time."""
     found: list[dict[str, Any]] = []
     for host in hosts:
@@ -195,17 +289,62 @@ def events(hosts: Sequence[str] = ("m1", "m2", "m3")) -> list[dict[str, Any]]:
     return sorted(found, key=lambda event: event["time"])
 
 
-def most_down(found: Sequence[Mapping[str, Any]]) -> int:
-    """The largest number of agents that were disconnected at the same time."""
+def down_together(found: Sequence[Mapping[str, Any]]) -> list[set[str]]:
+    """After each disconnection, the agents that were disconnected at that time."""
     down: set[str] = set()
-    most = 0
+    together = []
     for event in found:
         if event["event"] == "disconnected":
             down.add(event["hostname"])
-            most = max(most, len(down))
+            together.append(set(down))
         elif event["event"] in ("registered", "reregistered"):
             down.discard(event["hostname"])
-    return most
+    return together
+
+
+def most_down(found: Sequence[Mapping[str, Any]]) -> int:
+    """The largest number of agents that were disconnected at the same time."""
+    return max(map(len, down_together(found)), default=0)
+
+
+def agents_at_master(headers: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """The agents that the leading master lists; asked without following redirects, as only the leader answers 200.
+
+    :param headers: sent along, for masters that want to know who asks.
+    """
+    for master in MASTERS:
+        connection = http.client.HTTPConnection(address(master), 5050, timeout=5)
+        try:
+            connection.request("GET", "/slaves", headers=dict(headers or {}))
+            answer = connection.getresponse()
+            if answer.status == 200:
+                listed: list[dict[str, Any]] = json.loads(answer.read())["slaves"]
+                return listed
+        finally:
+            connection.close()
+    raise AssertionError("no master answers as leader")
+
+
+def registered() -> dict[str, dict[str, Any]]:
+    """Host name -> attributes of every agent that is active at the leading master."""
+    return {agent["hostname"]: agent["attributes"] for agent in agents_at_master() if agent["active"]}
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for something that comes about by itself; OSError and AssertionError count as "not yet".
+
+    :raises AssertionError: it has not come about in time.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+            reason: Exception | None = None
+        except (OSError, AssertionError, http.client.HTTPException) as error:
+            reason = error
+        assert time.monotonic() < end, f"not within {seconds:g} s: {reason or condition}"
+        time.sleep(0.1)
 
 
 def hashes(*hosts: str) -> dict[str, str]:
