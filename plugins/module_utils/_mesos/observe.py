@@ -101,7 +101,7 @@ def _unit_settings(machine: Machine) -> dict[str, str]:
     except HoldfastError:
         return settings
     for line in shown.splitlines():
-        name, _, value = line.partition("=")
+        name, _equals, value = line.partition("=")
         settings[name] = f"{settings[name]}\n{value}" if name in settings else value
     return settings
 
