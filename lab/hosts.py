@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ NETWORK = "holdfast-lab"
 INSIDE = "/usr/lib/holdfast-lab"
 
 READY_SECONDS = 60.0
+ORPHAN_SECONDS = 30.0
 
 # The daemon of each group, by the stem of its unit; a spare host is set up like an agent that never started.
 _DAEMONS = {MASTERS: "master", AGENTS: "slave"}
@@ -34,11 +35,23 @@ _DAEMONS = {MASTERS: "master", AGENTS: "slave"}
 
 @dataclass(frozen=True)
 class Container:
-    """A host as podman has it. :param config: hash of all that it was made from."""
+    """A host as podman has it.
+
+    :param state: podman's word. :param config: hash of all that the host was made from.
+    """
 
     name: str
-    running: bool
+    state: str
     config: str
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was made to the end, not left by a run that was killed."""
+        return self.state in ("running", "exited", "stopped", "paused")
 
 
 def containers(state: State) -> dict[str, Container]:
@@ -55,7 +68,7 @@ def containers(state: State) -> dict[str, Container]:
                 f"end that one with `HOLDFAST_LAB_STATE={labels[LABEL]} python3 -m lab down`."
             )
         name = entry["Names"][0].removeprefix("holdfast-")
-        found[name] = Container(name, entry["State"] == "running", labels.get("holdfast.config", ""))
+        found[name] = Container(name, entry["State"], labels.get("holdfast.config", ""))
     return found
 
 
@@ -171,6 +184,32 @@ def known_host(state: State, host: Host) -> str:
 
 
 # -- running and ending --------------------------------------------------------------------------------------------
+
+
+def wait_alone() -> None:
+    """Wait until podman has ended what a killed run of the lab had begun.
+
+    :raises LabError: not within ORPHAN_SECONDS.
+    """
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while orphans := [number for number, words in _processes() if words[:1] == ["podman"] and _ours(words)]:
+        if time.monotonic() > deadline:
+            raise LabError(
+                f"podman still works on the lab's hosts, begun by a run that is gone (process {orphans[0]}): end it with `kill {orphans[0]}`."
+            )
+        time.sleep(0.1)
+
+
+def _ours(words: Sequence[str]) -> bool:
+    return any(word.startswith("holdfast-") for word in words) and "exec" not in words
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            yield int(folder.name), (folder / "cmdline").read_text(errors="replace").split("\0")
+        except OSError:
+            continue  # it has ended meanwhile
 
 
 def create(machine: Machine, argv: Sequence[str], config: str) -> None:

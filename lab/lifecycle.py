@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab import disks, hosts, images, network
 from lab.inventory import AGENTS, MASTERS, Disk, Host
@@ -47,6 +48,10 @@ class Lab:
             machine = preflight(self.state.root, len(chosen))
             names = images.ensure(machine, [host.image for host in chosen])
             built = time.monotonic()
+            hosts.wait_alone()
+            if not all(found.whole for found in hosts.containers(self.state).values()):
+                say("hosts: removing what a killed run has left")
+                self._remove_all(machine)
             network.ensure(machine, self.state)
             self.state.make_key()
             wanted = self._prepare(machine, chosen, names)
@@ -60,8 +65,9 @@ class Lab:
                 machine.podman("start", f"holdfast-{host.name}")
             new = [*missing, *down]
             each(new, lambda host: hosts.wait_ready(self.state, host))
-            for host in missing:
-                self._fill_disks(host)
+            for host in chosen:
+                if not self._filled(host).exists():
+                    self._fill_disks(host)
             network.restore(self.state, [host.name for host in new], self.addresses())
             if new:
                 self._wait_registered()
@@ -82,16 +88,21 @@ class Lab:
             return False
         with self.state.lock():
             machine = needed()
-            present = hosts.containers(self.state)
-            hosts.remove(machine, present)
-            loops = disks.detach(self.state)
-            removed = network.remove(machine)
-            self.state.forget()
-        if not present and not loops and not removed:
+            hosts.wait_alone()
+            removed = self._remove_all(machine)
+        if not any(removed):
             say("lab: nothing is there")
             return False
-        say(f"lab: {len(present)} hosts, {loops} disks and the network removed; images and key stay")
+        say(f"lab: {removed[0]} hosts, {removed[1]} disks and the network removed; images and key stay")
         return True
+
+    def _remove_all(self, machine: Machine) -> tuple[int, int, bool]:
+        """How many hosts and disks there were, and whether there was a network."""
+        present = hosts.containers(self.state)
+        hosts.remove(machine, present)
+        counts = len(present), disks.detach(self.state), network.remove(machine)
+        self.state.forget()
+        return counts
 
     def _prepare(
         self, machine: Machine, chosen: Sequence[Host], names: Mapping[str, str]
@@ -125,6 +136,7 @@ class Lab:
     def _make_disks(self, chosen: Iterable[Host]) -> None:
         """Give hosts the disks that the inventory describes, all empty."""
         for host in chosen:
+            self._filled(host).unlink(missing_ok=True)
             named = {disks.image(self.state, host.name, disk.name) for disk in host.disks}
             present = {path for path in disks.loops(self.state) if path.parent == self.state.disks(host.name)}
             disks.detach(self.state, present - named)
@@ -137,6 +149,11 @@ class Lab:
         """Put the described content on a host's empty disks."""
         for disk in host.disks:
             self.fill(host, disk)
+        self._filled(host).touch()
+
+    def _filled(self, host: Host) -> Path:
+        """Is there when the host's disks carry what is described; a run may be killed before."""
+        return self.state.host(host.name) / "filled"
 
     def fill(self, host: Host, disk: Disk) -> None:
         """Put a disk's content on it, from inside the running host."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import shlex
 import subprocess
 from collections.abc import Iterable
 
@@ -53,11 +54,29 @@ def _prefix(network: ipaddress.IPv4Network) -> str:
 
 
 def remove(machine: Machine) -> bool:
-    """Remove the network; whether it was there."""
+    """Remove the network, with what hosts that were killed while being made have left of it; whether it was there."""
     if subprocess.run(["podman", "network", "exists", hosts.NETWORK], check=False).returncode:
         return False
+    described = json.loads(machine.podman("network", "inspect", hosts.NETWORK))[0]
     machine.podman("network", "rm", "--force", hosts.NETWORK)
+    bridge, subnet = described["network_interface"], described["subnets"][0]["subnet"]
+    if bridge in {link["ifname"] for link in json.loads(run("ip", "-j", "link", "show"))}:
+        names = {entry.get("id"): entry["name"] for entry in json.loads(run("ip", "-j", "netns", "list") or "[]")}
+        for link in json.loads(run("ip", "-j", "-d", "link", "show", "master", bridge) or "[]"):
+            run("ip", "link", "delete", link["ifname"])
+            if link.get("link_netnsid") in names:
+                run("ip", "netns", "delete", names[link["link_netnsid"]])
+        run("ip", "link", "delete", bridge)
+    for table in ("nat", "filter"):
+        for rule in rules_about(subnet, run("iptables", "--table", table, "--list-rules")):
+            run("iptables", "--wait", "--table", table, "--delete", *rule)
     return True
+
+
+def rules_about(subnet: str, listing: str) -> list[list[str]]:
+    """The rules of ``iptables --list-rules`` that name a subnet as source or destination: chain, then the rule's words."""
+    found = [shlex.split(line) for line in listing.splitlines()]
+    return [words[1:] for words in found if words[:1] == ["-A"] and subnet in words]
 
 
 # -- cutting -------------------------------------------------------------------------------------------------------

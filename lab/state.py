@@ -4,11 +4,14 @@
 
 """What the lab keeps between two calls, all below one directory outside of the work tree.
 
-network  id_ed25519  known_hosts  lock  cuts   the network's first three bytes; keys; the lock of whoever changes the lab
-disks/HOST/NAME.img                            the content of the disks, sparse
-hosts/HOST/pid                                 the host's first process, written by podman
-hosts/HOST/sys                                 what the host finds below /sys about block devices
-hosts/HOST/host                                what the host itself reads, mounted at /usr/lib/holdfast-lab/host
+- network, cuts: the network's first three bytes; the pairs that are cut
+- id_ed25519, known_hosts, lock: keys; the lock of whoever changes the lab
+- disks/HOST/NAME.img: the content of the disks, sparse
+- hosts/HOST/pid: the host's first process, written by podman
+- hosts/HOST/filled: is there when the disks carry what is described
+- hosts/HOST/journal: the host's journal
+- hosts/HOST/sys: what the host finds below /sys about block devices
+- hosts/HOST/host: what the host itself reads, mounted at /usr/lib/holdfast-lab/host
 """
 
 from __future__ import annotations

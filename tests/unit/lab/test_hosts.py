@@ -82,7 +82,7 @@ def test_the_command_that_makes_a_host(state: State) -> None:
 
 def test_hosts_that_exist(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "run", lambda *argv: LISTING % ("running", state.root))
-    assert hosts.containers(state) == {"m1": hosts.Container("m1", running=True, config="abc")}
+    assert hosts.containers(state) == {"m1": hosts.Container("m1", "running", "abc")}
     monkeypatch.setattr(hosts, "run", lambda *argv: LISTING % ("exited", state.root))
     assert not hosts.containers(state)["m1"].running
 
