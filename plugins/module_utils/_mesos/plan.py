@@ -134,7 +134,8 @@ def takeover(
     new_id = change.kind == "new_agent_id"
     ending = lost["with_agent_id" if new_id else "at_restart"]
     refused = _refusals(agent, change, [label for label in ending if label not in policy.allow_work_loss])
-    live = agent["unit"]["active"] == "active"
+    active = agent["unit"]["active"]
+    live = active == "active"
     old_id = agent["checkpoint"]["agent_id"]
     requires = [
         Condition(("files",), dict(desired)),
@@ -153,12 +154,12 @@ def takeover(
     if change.kind == "first" and agent["unit"]["enabled"] == "disabled":
         steps.append(Step("enable_unit", f"enable {unit} at boot", {"unit": unit}, (), unit, "disabled\n", "enabled\n"))
     if not new_id or change.by_itself:
-        verb = "restart" if live else "start"
+        # systemd holds the start of a unit that waits for its automatic restart back until then (service.c, service_start).
+        verb = "start" if active in ("inactive", "failed") else "restart"
         identity = "gets a new ID" if new_id else f"keeps its ID {old_id}" if old_id else "registers"
         how = f"the agent {identity} ({change.kind}: {change.reason})"
         return change, [*steps, _start(verb, unit, change, how, expected, tuple(requires))], refused
     ends = f"; with it ends {', '.join(ending)}" if ending else "; nothing but what starts again by itself ends with it"
-    active = agent["unit"]["active"]
     if active not in ("inactive", "failed"):
         steps.append(
             Step("stop_unit", f"stop {unit}", {"unit": unit}, tuple(requires), unit, f"{active}\n", "inactive\n")

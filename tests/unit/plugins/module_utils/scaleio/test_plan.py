@@ -855,6 +855,11 @@ def part(files: Mapping[str, str], **changes: Any) -> dict[str, Any]:
             id="flapping, a new ID",
         ),
         pytest.param(
+            part(QE_FILES, up=False, unit={"active": "activating", "sub": "auto-restart"}),
+            ["restart_agent start"],
+            id="flapping, its ID stays",
+        ),
+        pytest.param(
             part({}, up=False, unit={"active": "failed"}), ["forget_agent_id", "start_agent new_agent_id"], id="failed"
         ),
         pytest.param(
