@@ -6,6 +6,7 @@
 Each group runs in a process of its own with private mount, network and process namespaces (worker.py), so that fixed paths
 and addresses (10.0.0.10 master1, 10.0.0.20 master2, 10.0.0.11 node1) hold and nothing outlives it. Root is needed.
 """
+
 from __future__ import annotations
 
 import json
@@ -51,7 +52,9 @@ def locale_folder(scratch: Path) -> str | None:
         return None
     folder = scratch / "en_US.utf8"
     # 1 means warnings only.
-    done = subprocess.run(["localedef", "--no-archive", "-i", "en_US", "-f", "UTF-8", str(folder)], capture_output=True, check=False)
+    done = subprocess.run(
+        ["localedef", "--no-archive", "-i", "en_US", "-f", "UTF-8", str(folder)], capture_output=True, check=False
+    )
     if not folder.is_dir():
         raise Refused(f"en_US.UTF-8 cannot be compiled (install the package locales): {done.stderr.decode()}")
     return str(folder)
@@ -92,7 +95,9 @@ class Executor:
             check=False,
         )
         if done.returncode != 0:
-            raise Refused(f"the worker of {group} ended with {done.returncode}:\n{done.stderr.decode('utf-8', 'replace')[-4000:]}")
+            raise Refused(
+                f"the worker of {group} ended with {done.returncode}:\n{done.stderr.decode('utf-8', 'replace')[-4000:]}"
+            )
         return dict(json.loads(done.stdout))
 
     def close(self) -> None:

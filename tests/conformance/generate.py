@@ -6,6 +6,7 @@
 
 Every item that the parser finds becomes a case or an exclusion with its reason. Expected texts are copied, never edited.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -227,9 +228,7 @@ def _argument(text: str) -> Item:
     return {"text": ast.literal_eval("b" + text).decode("utf-8", "surrogateescape")}
 
 
-def write(
-    folder: Path, found: dict[str, list[Item]], cases: dict[str, list[Item]], exclusions: dict[str, str]
-) -> None:
+def write(folder: Path, found: dict[str, list[Item]], cases: dict[str, list[Item]], exclusions: dict[str, str]) -> None:
     """cases/<group>.json, exclusions.json (reason -> IDs) and found.json (transcript -> IDs)."""
     (folder / "cases").mkdir(exist_ok=True)
     for group, items in cases.items():

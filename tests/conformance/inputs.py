@@ -6,6 +6,7 @@
 Only inputs are written here, never expected results. generate.py checks each against what the transcript does say of it
 (sizes, modes, numbers of characters), and the state before is compared again when a case runs.
 """
+
 from __future__ import annotations
 
 from typing import Any, Union
@@ -57,7 +58,11 @@ _OLD = "old\n"
 _DNS_HELPER = "/usr/bin/mesosphere-dnsconfig"
 
 WRAPPER_FILES: dict[str, dict[str, Content]] = {
-    "1": {"attributes/rack": "r1\n", "attributes/scaleio-sds-domains": "engineering\n", "resources/ports": "[31000-32000]\n"},
+    "1": {
+        "attributes/rack": "r1\n",
+        "attributes/scaleio-sds-domains": "engineering\n",
+        "resources/ports": "[31000-32000]\n",
+    },
     "4": {
         "attributes/a": "  lead",
         "attributes/b": "trail  \n",
@@ -95,7 +100,12 @@ WRAPPER_FILES: dict[str, dict[str, Content]] = {
     "31": {"attributes/long": "x" * 200000},
 }
 # Where nothing is said above: by path, then by size.
-WRAPPER_COMMON: dict[str, Content] = {"work_dir": "/var/lib/mesos\n", "attributes/rack": "r1\n", "?no-switch_user": "", "?no-logger": ""}
+WRAPPER_COMMON: dict[str, Content] = {
+    "work_dir": "/var/lib/mesos\n",
+    "attributes/rack": "r1\n",
+    "?no-switch_user": "",
+    "?no-logger": "",
+}
 WRAPPER_BY_SIZE: dict[int, Content] = {1: "x", 2: "v\n"}
 
 WRAPPER_LINKS = {

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What may differ between a recorded run and another one, each with its reason. Nothing else is altered before comparing."""
+
 from __future__ import annotations
 
 import re
@@ -33,7 +34,10 @@ UNSIMULATED_LOG = (
     ("resource versions of the allocator", r"I (slave\.cpp:1793|slave\.cpp:1884|master\.cpp:7678)\]"),
     ("an answer to a retry that may come or not", r"I master\.cpp:6421\]"),
     ("stack frames of a compiled program", r"    @ +0x"),
-    ("pings to an agent that is down, by its containers' library", r"W process\.cpp:1917\] Failed to send 'mesos.internal.Ping"),
+    (
+        "pings to an agent that is down, by its containers' library",
+        r"W process\.cpp:1917\] Failed to send 'mesos.internal.Ping",
+    ),
 )
 DISCONNECTION_LOG = (
     "whether the end of the agent before still falls into the recorded part of the master's log",

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every item that the parser finds is a case or an exclusion with a reason."""
+
 from __future__ import annotations
 
 import json
@@ -46,5 +47,7 @@ def test_the_committed_cases_are_what_the_generator_makes() -> None:
     found = transcripts.parse_all(Path(os.environ[VARIABLE]))
     made, exclusions = generate.classify(found)
     assert json.loads(json.dumps(made)) == cases()
-    reasons = {identifier: reason for reason, identifiers in read("exclusions.json").items() for identifier in identifiers}
+    reasons = {
+        identifier: reason for reason, identifiers in read("exclusions.json").items() for identifier in identifiers
+    }
     assert exclusions == reasons

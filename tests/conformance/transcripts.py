@@ -6,12 +6,14 @@
 An item is a dict with "id" ("<transcript>:<line> <title>"), "kind" and what the kind holds. Nothing is judged here and
 nothing is left out; generate.py decides what becomes a case.
 """
+
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 Item = dict[str, Any]
 
@@ -149,7 +151,9 @@ def _http(lines: Lines) -> Iterator[Item]:
             yield lines.item(number, line, "connection", section=section, text=line)
         elif re.match(r"  \+[0-9.]+ s ", line):
             yield lines.item(number, line.strip(), "timed", section=section, text=line.strip())
-        elif section and re.match(r"(  \[|-- |  task |  -> |  agent |agent |new agent|  executor |  events|  5 s|  SHUTDOWN|t[0-9])", line):
+        elif section and re.match(
+            r"(  \[|-- |  task |  -> |  agent |agent |new agent|  executor |  events|  5 s|  SHUTDOWN|t[0-9])", line
+        ):
             yield lines.item(number, line.strip(), "narration", section=section, text=line.strip())
 
 
@@ -212,7 +216,9 @@ def _recovery(lines: Lines) -> Iterator[Item]:
         elif _CURL.match(line):
             yield _exchange(lines, number, line, section)
         elif line.startswith("  -- agent log"):
-            yield lines.item(number, f"agent log {section}", "log", section=section, output=_log(lines.block(r"  \| ?")))
+            yield lines.item(
+                number, f"agent log {section}", "log", section=section, output=_log(lines.block(r"  \| ?"))
+            )
         elif line.startswith(("FIFO written", "agent process:", "id='")):
             yield lines.item(number, line, "observation", section=section, text=line)
         elif line.startswith("$ find"):

@@ -6,6 +6,7 @@
 Input (stdin): {"group", "cases", "product": {"tree", "programs", "zk"}, "locale"}. Output (stdout): {case ID: observation}.
 The host's files stay as they are: everything is written to overlays and tmpfs of this mount namespace. Standard library only.
 """
+
 from __future__ import annotations
 
 import base64
@@ -20,7 +21,9 @@ import stat
 import subprocess
 import sys
 import time
-from typing import Any, Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Callable
 
 Case = dict[str, Any]
 Seen = dict[str, Any]
@@ -441,7 +444,8 @@ def describe_modes() -> list[str]:
     """As the transcripts' stat; the work directory itself comes first, without a name."""
     paths = [WORK, *walk()] if os.path.isdir(WORK) else []
     return [
-        f"{stat.filemode(os.lstat(path).st_mode)} {'' if path == WORK else os.path.relpath(path, WORK)}" for path in paths
+        f"{stat.filemode(os.lstat(path).st_mode)} {'' if path == WORK else os.path.relpath(path, WORK)}"
+        for path in paths
     ]
 
 
@@ -625,7 +629,7 @@ def run_redirect(cases: list[Case], product: dict[str, Any]) -> Seen:
         flags = [f"--ip={ip}", f"--work_dir=/var/lib/mesos-{ip}", f"--zk={zk}", "--quorum=1"]
         timeouts = ["--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=3"]
         masters.append(Program(["/usr/sbin/mesos-master", *flags, *timeouts]))
-        wait(lambda: _leads_to_master1(ip), REGISTER_SECONDS)
+        wait(partial(_leads_to_master1, ip), REGISTER_SECONDS)
     agent = Program([*base_agent(), f"--master={zk}", "--attributes=rack:r1"])
     wait(lambda: any("egistered with master" in line for line in agent.output()), REGISTER_SECONDS)
     seen = {case["id"]: http_case(case) for case in cases}
@@ -657,7 +661,9 @@ def run_wrapper(cases: list[Case], product: dict[str, Any]) -> Seen:
 def wrapper_case(case: Case, syslog: socket.socket) -> Seen:
     configuration = "/etc/mesos-slave"
     os.makedirs(configuration, exist_ok=True)
-    run("mount", "-t", "tmpfs", "tmpfs", configuration)  # the sizes of directories in the transcript are those of a tmpfs
+    run(
+        "mount", "-t", "tmpfs", "tmpfs", configuration
+    )  # the sizes of directories in the transcript are those of a tmpfs
     unmounted = False
     for path, content in case["host"].items():
         if path == configuration:

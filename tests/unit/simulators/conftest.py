@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Simulated masters and agents on loopback addresses of their own, spoken to by plain HTTP and argv."""
+
 from __future__ import annotations
 
 import base64
@@ -84,7 +85,12 @@ class Daemon:
     def start(self, *more: str, **environment: str) -> Daemon:
         """Starts it, with further flags and variables for this start only."""
         ip, port = self.address
-        common = [f"--ip={ip}", f"--port={port}", f"--work_dir={self.directory}/work", f"--log_dir={self.directory}/log"]
+        common = [
+            f"--ip={ip}",
+            f"--port={port}",
+            f"--work_dir={self.directory}/work",
+            f"--log_dir={self.directory}/log",
+        ]
         argv = [str(self._tree / "usr/sbin" / self.program), *common, *self.flags, *more]
         with (self.directory / "output").open("ab") as output:
             self.process = subprocess.Popen(
@@ -153,7 +159,13 @@ class Cluster:
     def masters(self, count: int = 3, quorum: int = 2, *flags: str) -> list[Daemon]:
         """Masters that elect a leader among themselves."""
         return [
-            self._daemon("mesos-master", f"m{number}", 10 + number, 5050, [f"--zk={self.zk(count)}", f"--quorum={quorum}", *flags])
+            self._daemon(
+                "mesos-master",
+                f"m{number}",
+                10 + number,
+                5050,
+                [f"--zk={self.zk(count)}", f"--quorum={quorum}", *flags],
+            )
             for number in range(1, count + 1)
         ]
 

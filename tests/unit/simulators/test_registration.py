@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Agents at the master beyond the recorded requests (mesos 1.11.0 src/master/master.cpp; recorded: replacement and timings)."""
+
 from __future__ import annotations
 
 import shutil
@@ -160,7 +161,7 @@ def test_what_is_not_simulated_says_so(cluster: Any) -> None:
 def test_start_up_of_an_agents_http(cluster: Any) -> None:
     master = cluster.master().start()
     agent = cluster.agent().start()
-    seen = []
+    seen: list[int] = []
     deadline = time.monotonic() + 10
     while (not seen or seen[-1] != 200) and time.monotonic() < deadline:
         try:
@@ -169,5 +170,7 @@ def test_start_up_of_an_agents_http(cluster: Any) -> None:
             continue
         if not seen or seen[-1] != status:
             seen.append(status)
-    assert seen == [404, 503, 200]
+    # How much of 404 and 503 a client sees depends on its luck, their order does not.
+    assert seen == [status for status in (404, 503, 200) if status in seen]
+    assert seen[-1] == 200
     cluster.registered(master, agent)

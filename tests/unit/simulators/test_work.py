@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Planted frameworks, reservations and volumes (mesos 1.11.0 src/slave/http.cpp; recorded: master HTTP, replacement)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -131,17 +132,3 @@ def test_teardown(cluster: Any, wait: Any) -> None:
     assert "reregistered with completed framework" in master.output
     names = [framework["name"] for framework in master.get("/state").json["completed_frameworks"]]
     assert names == ["here", "away"]
-
-
-def test_frameworks_come_back_without_a_scheduler_after_a_failover(cluster: Any, wait: Any) -> None:
-    masters = [master.start() for master in cluster.masters()]
-    agent = cluster.agent(master=cluster.zk()).start()
-    old = wait(lambda: cluster.leader(masters))
-    cluster.registered(old, agent)
-    cluster.plant(agent, "framework", "--name=kept", "--task=k1")
-    old.stop()
-    new = wait(lambda: cluster.leader(masters))
-    cluster.registered(new, agent)
-    framework = new.get("/frameworks").json["frameworks"][0]
-    assert (framework["name"], framework["active"], framework["recovered"]) == ("kept", False, True)
-    assert [task["id"] for task in framework["tasks"]] == ["k1"]

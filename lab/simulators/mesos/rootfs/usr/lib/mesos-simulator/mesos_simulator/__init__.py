@@ -6,4 +6,5 @@
 They keep the real programs' command lines, files, HTTP answers, log lines and exit codes, and run no containers.
 Rules name their source: a file of the Mesos 1.11.0 source tree, or a case of the recorded runs of the real programs.
 """
+
 from __future__ import annotations

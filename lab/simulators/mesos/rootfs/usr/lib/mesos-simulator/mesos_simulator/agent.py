@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agent: start, recovery, registration, end (mesos 1.11.0 src/slave/main.cpp, src/slave/slave.cpp)."""
+
 from __future__ import annotations
 
 import json
@@ -286,7 +287,9 @@ class Agent:
             if not self._planted.wait_for(lambda: request in self._plants, timeout=5.0):
                 raise OSError("the leading master does not answer")
             framework_id = self._plants.pop(request)["framework_id"]
-            framework = work.new_framework(framework_id, {**wanted, "hostname": self.hostname}, self.agent_id, self._paths.work_dir)
+            framework = work.new_framework(
+                framework_id, {**wanted, "hostname": self.hostname}, self.agent_id, self._paths.work_dir
+            )
             self.frameworks.append(framework)
             if framework["checkpoint"]:
                 directory = self._paths.frameworks(self.agent_id)
@@ -303,16 +306,16 @@ class Agent:
             checkpoint.write_json(self._paths.resources, wanted)
             for resource in reserved:
                 if "disk" in resource:
-                    inside = os.path.join("volumes", "roles", resources.role_of(resource), resource["disk"]["persistence"]["id"])
+                    inside = os.path.join(
+                        "volumes", "roles", resources.role_of(resource), resource["disk"]["persistence"]["id"]
+                    )
                     os.makedirs(os.path.join(self._paths.work_dir, inside), exist_ok=True)
             self._report_work()
         return {"agent_id": self.agent_id, "reserved": reserved}
 
     def _report_work(self) -> None:
         if self._link:
-            self._link.send(
-                type="work", frameworks=self.frameworks, checkpointed_resources=self.checkpointed_resources
-            )
+            self._link.send(type="work", frameworks=self.frameworks, checkpointed_resources=self.checkpointed_resources)
 
     def _shutdown_framework(self, framework_id: str) -> None:
         """A framework was torn down: its executors end, its checkpoint goes."""

@@ -5,6 +5,7 @@
 
 Flags that exist only in builds with the network or XFS isolators are not among them, as in the recorded build.
 """
+
 from __future__ import annotations
 
 from mesos_simulator import flags

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agent's endpoints (mesos 1.11.0 src/slave/http.cpp; recorded agent HTTP)."""
+
 from __future__ import annotations
 
 import socket
@@ -118,7 +119,9 @@ def state(agent: Agent) -> dict[str, Any]:
         resources=resources.totals(total),
         reserved_resources={role: resources.totals(items) for role, items in reserved.items()},
         unreserved_resources=resources.totals(unreserved),
-        reserved_resources_full={role: [resources.endpoint_form(item) for item in items] for role, items in reserved.items()},
+        reserved_resources_full={
+            role: [resources.endpoint_form(item) for item in items] for role, items in reserved.items()
+        },
         unreserved_resources_full=[resources.endpoint_form(item) for item in unreserved],
         reserved_resources_allocated={},
         unreserved_resources_allocated=resources.totals(held),
@@ -181,7 +184,8 @@ def _get_flags(agent: Agent) -> dict[str, Any]:
 
 
 def _get_tasks(agent: Agent) -> dict[str, Any]:
-    launched, completed = [], []
+    launched: list[dict[str, Any]] = []
+    completed: list[dict[str, Any]] = []
     for frameworks, tasks in ((agent.frameworks, launched), (agent.completed_frameworks, completed)):
         for framework in frameworks:
             for executor, task in work.tasks_of(framework):

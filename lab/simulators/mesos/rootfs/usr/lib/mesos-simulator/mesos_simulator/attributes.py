@@ -5,6 +5,7 @@
 
 An attribute is a dict in the protobuf's JSON form with its name first, as values.py has values.
 """
+
 from __future__ import annotations
 
 import re

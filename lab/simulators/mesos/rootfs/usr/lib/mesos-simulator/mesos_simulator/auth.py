@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Basic authentication of HTTP endpoints (mesos 1.11.0 src/authentication/http/basic_authenticator_factory.cpp; recorded
 HTTP authentication: realms, open endpoints, body of 401)."""
+
 from __future__ import annotations
 
 import base64

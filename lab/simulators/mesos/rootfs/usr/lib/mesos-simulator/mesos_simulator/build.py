@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the programs say of themselves, as the recorded Mesos 1.11.0 did."""
+
 from __future__ import annotations
 
 VERSION = "1.11.0"

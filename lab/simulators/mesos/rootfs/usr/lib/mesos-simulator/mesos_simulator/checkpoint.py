@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the agent keeps in <work_dir>/meta (mesos 1.11.0 src/slave/paths.cpp, src/slave/state.cpp; recorded recovery case a1).
 
-    meta/boot_id                    36 bytes without newline, mode 0600
-    meta/slaves/latest              absolute link to the directory of the newest agent ID
-    meta/slaves/<id>/slave.info     4 bytes little-endian length, then a SlaveInfo in wire format, mode 0600
-    meta/slaves/<id>/frameworks/    planted frameworks that checkpoint (JSON, the simulator's own form)
-    meta/resources/resources.info   dynamic reservations and volumes (JSON, the simulator's own form); beside the IDs,
-                                    hence recovered under a new agent ID too, as in the product
+meta/boot_id                    36 bytes without newline, mode 0600
+meta/slaves/latest              absolute link to the directory of the newest agent ID
+meta/slaves/<id>/slave.info     4 bytes little-endian length, then a SlaveInfo in wire format, mode 0600
+meta/slaves/<id>/frameworks/    planted frameworks that checkpoint (JSON, the simulator's own form)
+meta/resources/resources.info   dynamic reservations and volumes (JSON, the simulator's own form); beside the IDs,
+                                hence recovered under a new agent ID too, as in the product
 """
+
 from __future__ import annotations
 
 import json

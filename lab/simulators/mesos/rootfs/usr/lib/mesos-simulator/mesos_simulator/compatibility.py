@@ -5,6 +5,7 @@
 
 Both functions answer None for yes, and the reason in the product's words for no. They take SlaveInfo dicts.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -64,7 +65,9 @@ _PREFIX = "Configuration change not permitted under 'additive' policy: "
 def _additive_resources(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> str | None:
     for resource in old:
         name = resource["name"]
-        current = next((item for item in new if item["name"] == name and item.get("role") == resource.get("role")), None)
+        current = next(
+            (item for item in new if item["name"] == name and item.get("role") == resource.get("role")), None
+        )
         if current is None:
             return f"{_PREFIX}Couldn't find resource {resources.display([resource])}"
         if current["type"] != resource["type"]:

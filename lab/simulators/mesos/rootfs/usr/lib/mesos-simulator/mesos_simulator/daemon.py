@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What agent and master share as processes: start, evidence of it, signals, endpoints of libprocess itself."""
+
 from __future__ import annotations
 
 import json
@@ -10,7 +11,8 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Callable, NoReturn, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable, NoReturn
 
 from mesos_simulator import build, flags, http
 from mesos_simulator.log import log, usage_error
@@ -47,7 +49,9 @@ def record(name: str, directory: str, event: dict[str, Any]) -> None:
     try:
         # The first start on a host comes before the first log.
         os.makedirs(directory, exist_ok=True)
-        descriptor = os.open(os.path.join(directory, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(
+            os.path.join(directory, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
+        )
     except OSError:
         return
     os.write(descriptor, json.dumps({"time": time.time(), **event}).encode("ascii") + b"\n")
@@ -74,7 +78,9 @@ def own_address(loaded: flags.Flags) -> tuple[str, int]:
         try:
             address = socket.gethostbyname(socket.gethostname())
         except OSError as error:
-            log.fatal("process.cpp:1100", f"Failed to obtain the IP address for '{socket.gethostname()}': {error.strerror}")
+            log.fatal(
+                "process.cpp:1100", f"Failed to obtain the IP address for '{socket.gethostname()}': {error.strerror}"
+            )
     return address, loaded["port"]
 
 

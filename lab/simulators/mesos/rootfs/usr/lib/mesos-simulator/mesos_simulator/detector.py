@@ -5,6 +5,7 @@
 
 There is no ZooKeeper in a lab: the hosts of a zk:// address are taken for the masters, and any of them tells who leads.
 """
+
 from __future__ import annotations
 
 import random

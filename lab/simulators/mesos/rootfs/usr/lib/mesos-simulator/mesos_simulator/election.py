@@ -7,6 +7,7 @@ The product leaves the first to ZooKeeper and the second to a replicated log. Wh
 stays until it fails; it needs --quorum masters that hear it; when it loses them it ends with status 1 (recorded: ZooKeeper
 stopped with a leader) and the others agree on a new one, or on none. Terms, votes and leases work as in Raft.
 """
+
 from __future__ import annotations
 
 import random
@@ -109,7 +110,9 @@ class Election:
                 "version": self._registry.version,
             }
         answers: list[dict[str, Any]] = []
-        asked = [threading.Thread(target=self._ask, args=(host, question, answers), daemon=True) for host in self._peers]
+        asked = [
+            threading.Thread(target=self._ask, args=(host, question, answers), daemon=True) for host in self._peers
+        ]
         for thread in asked:
             thread.start()
         for thread in asked:
@@ -192,7 +195,10 @@ class Election:
             self._changed.notify_all()
             stored = self._changed.wait_for(lambda: self._copies(version) >= self._quorum, timeout)
         if not stored:
-            log.exit("registrar.cpp:500", "Registrar aborting: Failed to update registry: Failed to perform store within timeout")
+            log.exit(
+                "registrar.cpp:500",
+                "Registrar aborting: Failed to update registry: Failed to perform store within timeout",
+            )
 
     def _copies(self, version: list[int]) -> int:
         return 1 + sum(1 for peer in self._followers if peer.version is not None and peer.version >= version)

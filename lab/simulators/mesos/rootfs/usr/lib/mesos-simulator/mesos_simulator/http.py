@@ -5,6 +5,7 @@
 
 One thread per connection. Routes are looked up by the longest prefix, below the process's own name or at the root.
 """
+
 from __future__ import annotations
 
 import socket
@@ -68,7 +69,9 @@ Handler = Callable[[Request, socket.socket], Response]
 
 def text(status: int, body: str, *headers: tuple[str, str]) -> Response:
     """Plain text, the form of every error."""
-    return Response(status, body.encode("utf-8", "surrogateescape"), (*headers, ("Content-Type", "text/plain; charset=utf-8")))
+    return Response(
+        status, body.encode("utf-8", "surrogateescape"), (*headers, ("Content-Type", "text/plain; charset=utf-8"))
+    )
 
 
 def plain_status(status: int, *headers: tuple[str, str]) -> Response:
@@ -194,7 +197,7 @@ def read_request(reader: Any) -> Request | None:
     length = int(headers.get("content-length", "0"))
     if not 0 <= length <= _BODY_LIMIT:
         raise ValueError(f"a body of {length} bytes")
-    body = reader.read(length) if length else b""
+    body: bytes = reader.read(length) if length else b""
     if headers.get("transfer-encoding", "").lower() == "chunked":
         body = _read_chunks(reader)
     target = target.partition("#")[0]
@@ -215,7 +218,7 @@ def _read_headers(reader: Any) -> dict[str, str]:
 
 
 def _read_chunks(reader: Any) -> bytes:
-    body = b""
+    body: bytes = b""
     while True:
         size = int(reader.readline(64).split(b";")[0], 16)
         body += reader.read(size)

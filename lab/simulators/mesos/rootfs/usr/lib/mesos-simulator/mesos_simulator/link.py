@@ -6,12 +6,14 @@
 It stands for libprocess links and messages: when either end dies the other one sees it at once, when a cable is cut
 nobody sees anything until pings are missed. Messages are JSON objects, one per line.
 """
+
 from __future__ import annotations
 
 import json
 import socket
 import threading
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from mesos_simulator.http import PRIVATE_HEADER
 from mesos_simulator.tls import Tls
@@ -83,8 +85,7 @@ def ask(tls: Tls, address: tuple[str, int], path: str, question: dict[str, Any],
         connection.settimeout(timeout)
         connection.sendall(
             f"POST {path} HTTP/1.1\r\nHost: {address[0]}\r\n{PRIVATE_HEADER}: ask\r\nConnection: close\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n".encode()
-            + body
+            f"Content-Length: {len(body)}\r\n\r\n".encode() + body
         )
         with connection.makefile("rb") as reader:
             status, length = _read_head(reader)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Log lines in the form of glog: to stderr and, with --log_dir, to files per severity (mesos src/logging/logging.cpp)."""
+
 from __future__ import annotations
 
 import os

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The master: leadership, agents, planted frameworks (mesos 1.11.0 src/master/main.cpp, src/master/master.cpp)."""
+
 from __future__ import annotations
 
 import json
@@ -190,7 +191,9 @@ class Master:
         place = f"agent {agent_id} at {pid} ({info['hostname']})"
         log.info("master.cpp:6614", f"Received reregister agent message from {place}")
         if agent_id in self.registry.state["gone"]:
-            log.warning("master.cpp:6594", f"Refusing re-registration of agent at {pid} because it is already marked gone")
+            log.warning(
+                "master.cpp:6594", f"Refusing re-registration of agent at {pid} because it is already marked gone"
+            )
             connection.send(type="shutdown", reason="Agent has been marked gone")
             return
         if self._ignores_domain(info, pid, "re-registration", "master.cpp:6760"):
@@ -221,7 +224,9 @@ class Master:
         connection.send(type="shutdown", reason=f"Agent {text}")
         return False
 
-    def _admit_again(self, record: AgentRecord, info: dict[str, Any], message: dict[str, Any], connection: link.Link) -> None:
+    def _admit_again(
+        self, record: AgentRecord, info: dict[str, Any], message: dict[str, Any], connection: link.Link
+    ) -> None:
         if info != record.info:
             self._commit(lambda state: state["agents"].update({record.agent_id: info}))
         was_disconnected = record.link is None

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The master's flags with their defaults (mesos 1.11.0 docs/configuration/master.md; defaults: recorded GET /flags)."""
+
 from __future__ import annotations
 
 from mesos_simulator import flags

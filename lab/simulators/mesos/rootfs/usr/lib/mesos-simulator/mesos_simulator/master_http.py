@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The master's endpoints (mesos 1.11.0 src/master/http.cpp, src/master/readonly_handler.cpp; recorded master HTTP)."""
+
 from __future__ import annotations
 
 import socket
@@ -373,7 +374,12 @@ def roles(master: Master, query: dict[str, str]) -> dict[str, Any]:
             names.setdefault(role, [])
     shown = []
     for role in sorted(names):
-        held = [item for name in names[role] for record in master.agents.values() for item in work.used(_parts(record, name))]
+        held = [
+            item
+            for name in names[role]
+            for record in master.agents.values()
+            for item in work.used(_parts(record, name))
+        ]
         shown.append({"name": role, "weight": 1.0, "resources": resources.totals(held), "frameworks": names[role]})
     return {"roles": shown}
 

@@ -5,6 +5,7 @@
 
 Recorded: agent and master HTTP, "/api/v1 errors" (near: "onsense" for "nonsense", trailing characters, ...).
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -88,7 +89,7 @@ class _Reader:
             raise self.fail() from None
 
     def string(self) -> str:
-        parts = []
+        parts: list[str] = []
         while True:
             character = self.take()
             if not character or character < " ":

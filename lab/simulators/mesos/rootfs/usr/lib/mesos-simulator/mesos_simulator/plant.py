@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """mesos-simulator-plant: puts frameworks with tasks, dynamic reservations and persistent volumes on this host's agent."""
+
 from __future__ import annotations
 
 import argparse
@@ -69,7 +70,10 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
             resource = {**resources.scalar(name, amount, arguments.role), "reservations": [reservation]}
             if arguments.kind == "volume":
                 persistence = {"id": arguments.id, "principal": arguments.principal}
-                resource["disk"] = {"persistence": persistence, "volume": {"mode": "RW", "container_path": arguments.path}}
+                resource["disk"] = {
+                    "persistence": persistence,
+                    "volume": {"mode": "RW", "container_path": arguments.path},
+                }
             reserved.append(resource)
     return {"reserved": reserved}
 

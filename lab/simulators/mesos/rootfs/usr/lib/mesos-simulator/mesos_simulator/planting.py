@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agent's private socket, over which root plants work on it for tests (see plant.py for the command)."""
+
 from __future__ import annotations
 
 import json

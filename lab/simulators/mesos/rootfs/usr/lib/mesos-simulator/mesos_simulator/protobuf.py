@@ -6,6 +6,7 @@
 Field numbers are those of mesos 1.11.0 include/mesos/mesos.proto. Messages are dicts in the JSON form; repeated fields
 are lists; unknown fields are skipped when reading.
 """
+
 from __future__ import annotations
 
 import struct
@@ -84,7 +85,7 @@ def _encode_field(field: Field, value: Any) -> bytes:
         number = ENUMS[value] if field.kind == "enum" else int(value)
         return _varint(field.number << 3 | _VARINT) + _varint(number & 2**64 - 1)
     if field.kind == "string":
-        content = value.encode("utf-8", "surrogateescape")
+        content: bytes = value.encode("utf-8", "surrogateescape")
     else:
         content = encode(field.kind, value)
     return _varint(field.number << 3 | _BYTES) + _varint(len(content)) + content

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an agent makes of its checkpoint at a start (mesos 1.11.0 src/slave/state.cpp, src/slave/slave.cpp: recover)."""
+
 from __future__ import annotations
 
 import os
@@ -23,9 +24,7 @@ def recover(paths: checkpoint.Paths, info: dict[str, Any], policy: str, strict: 
     log.info("state.cpp:68", f"Recovering state from '{paths.meta}'")
     rebooted = os.path.isdir(paths.meta) and _report_state(paths, boot_id)
     old = _latest(paths, strict)
-    log.info(
-        "slave.cpp:7742", f"Finished recovering checkpointed state from '{paths.meta}', beginning agent recovery"
-    )
+    log.info("slave.cpp:7742", f"Finished recovering checkpointed state from '{paths.meta}', beginning agent recovery")
     if old is None:
         return None
     check = compatibility.additive if policy == "additive" else compatibility.equal

@@ -6,6 +6,7 @@
 One snapshot holds everything: with the tens of agents of a lab it is sent whole whenever it changes.
 Its form: {"version": [term, index], "agents": {id: info}, "unreachable": {id: info}, "gone": {id: info}}.
 """
+
 from __future__ import annotations
 
 import copy

@@ -6,12 +6,14 @@
 A resource is a dict in the protobuf's JSON form: {"name", "type", "scalar" | "ranges" | "set", "role"} and, for reserved
 ones, "reservations" and "disk". An unreserved one has the role "*".
 """
+
 from __future__ import annotations
 
 import json
 import os
 import re
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from mesos_simulator import values
 from mesos_simulator.jsonify import Members
@@ -121,7 +123,9 @@ def by_role(resources: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any
 def endpoint_form(resource: dict[str, Any]) -> dict[str, Any]:
     """As the *_full members show it: a single reservation also in the old fields (src/common/resources_utils.cpp)."""
     reservations = resource.get("reservations")
-    form = {name: resource[name] for name in ("name", "type", "scalar", "ranges", "set") if name in resource}
+    form: dict[str, Any] = {
+        name: resource[name] for name in ("name", "type", "scalar", "ranges", "set") if name in resource
+    }
     form["role"] = role_of(resource)
     if reservations and reservations[-1]["type"] == "DYNAMIC":
         principal = reservations[-1].get("principal")
@@ -161,5 +165,9 @@ def apply_reservations(resources: list[dict[str, Any]], checkpointed: list[dict[
                 resource["scalar"]["value"] = round(resource["scalar"]["value"] - taken, 3)
                 left = round(left - taken, 3)
         if left:
-            raise InvalidResources(f"Incompatible agent resources: {display(total)} does not contain {display([reserved])}")
-    return [resource for resource in total if resource["type"] != "SCALAR" or resource["scalar"]["value"]] + checkpointed
+            raise InvalidResources(
+                f"Incompatible agent resources: {display(total)} does not contain {display([reserved])}"
+            )
+    return [
+        resource for resource in total if resource["type"] != "SCALAR" or resource["scalar"]["value"]
+    ] + checkpointed

@@ -6,6 +6,7 @@
 LIBPROCESS_SSL_ENABLED, LIBPROCESS_SSL_KEY_FILE, LIBPROCESS_SSL_CERT_FILE and LIBPROCESS_SSL_SUPPORT_DOWNGRADE.
 Without the last one a daemon speaks TLS only, and reaches others by TLS only.
 """
+
 from __future__ import annotations
 
 import os

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Durations and sizes as flags write them (mesos 1.11.0: stout/duration.hpp, stout/bytes.hpp)."""
+
 from __future__ import annotations
 
 import re
@@ -25,7 +26,7 @@ def parse_duration(text: str) -> float:
     factor = dict(_DURATIONS).get(match.group(2)) if match else None
     if match is None or factor is None:
         # A unit is required: the recorded flag case "bad duration".
-        raise ValueError("Unknown duration unit '{}'".format(match.group(2)) if match else f"Invalid duration '{text}'")
+        raise ValueError(f"Unknown duration unit '{match.group(2)}'" if match else f"Invalid duration '{text}'")
     return float(match.group(1)) * factor / 1e9
 
 

@@ -5,6 +5,7 @@
 
 A value is a dict in the protobuf's JSON form, for example {"type": "SCALAR", "scalar": {"value": 4.0}}.
 """
+
 from __future__ import annotations
 
 import math
@@ -116,7 +117,7 @@ def scalar_text(number: float) -> str:
 
 
 def ranges_text(value: dict[str, Any], separator: str = ", ") -> str:
-    """"[1-2, 5-9]", in JSON and in messages alike (src/common/http.cpp)."""
+    """ "[1-2, 5-9]", in JSON and in messages alike (src/common/http.cpp)."""
     return "[" + separator.join(f"{begin}-{end}" for begin, end in range_pairs(value)) + "]"
 
 

@@ -9,12 +9,14 @@ A framework is a dict that survives JSON:
         {"id", "name", "state", "resources": [...], "timestamp": float, "uuid"}]}]}
 Shapes: mesos 1.11.0 src/slave/http.cpp, src/master/readonly_handler.cpp, src/common/http.cpp; recorded master HTTP, drain cases.
 """
+
 from __future__ import annotations
 
 import base64
 import os
 import time
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from mesos_simulator import resources
 
