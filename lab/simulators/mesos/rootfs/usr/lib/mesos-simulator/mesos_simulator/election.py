@@ -150,11 +150,14 @@ class Election:
             self._check_lease()
 
     def _check_lease(self) -> None:
-        oldest = time.monotonic() - _LEASE_SECONDS
         with self._changed:
-            reachable = 1 + sum(1 for peer in self._followers if peer.heard >= oldest)
-        if reachable < self._quorum:
+            held = self._holds_lease()
+        if not held:
             self._lose()
+
+    def _holds_lease(self) -> bool:
+        oldest = time.monotonic() - _LEASE_SECONDS
+        return 1 + sum(1 for peer in self._followers if peer.heard >= oldest) >= self._quorum
 
     def _lose(self) -> NoReturn:
         log.exit("master.cpp:2185", "Lost leadership... committing suicide!")
@@ -180,6 +183,9 @@ class Election:
             with self._changed:
                 if answer.get("term", 0) > self._registry.term:
                     # A master that was cut off has campaigned in vain: while the lease lasts nobody else can have won.
+                    # After it (this process was frozen, say) somebody may have.
+                    if not self._holds_lease():
+                        self._lose()
                     self._registry.promise(answer["term"], self._identity["id"])
                     continue
                 peer.heard, peer.version = sent, answer.get("version")
