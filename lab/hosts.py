@@ -23,7 +23,6 @@ from lab.machine import LabError, Machine, run
 from lab.state import State
 
 LABEL = "holdfast.lab"
-NETWORK = "holdfast-lab"
 INSIDE = "/usr/lib/holdfast-lab"
 
 READY_SECONDS = 60.0
@@ -108,13 +107,17 @@ def units(host: Host, product: Iterable[Path]) -> list[str]:
     return [unit] if any((tree / "usr/lib/systemd/system" / unit).exists() for tree in product) else []
 
 
-def creation(machine: Machine, state: State, host: Host, hosts: Mapping[str, Host], image: str) -> list[str]:
+def creation(
+    machine: Machine, state: State, host: Host, hosts: Mapping[str, Host], image: str, network: str
+) -> list[str]:
     """The arguments of ``podman`` that make and start a host."""
     prefix = state.prefix()
     folder = state.host(host.name)
     argv = [
         "run",
         "--detach",
+        # What a killed creation has left keeps the name taken.
+        "--replace",
         "--name",
         f"holdfast-{host.name}",
         "--hostname",
@@ -122,7 +125,7 @@ def creation(machine: Machine, state: State, host: Host, hosts: Mapping[str, Hos
         "--label",
         f"{LABEL}={state.root}",
     ]
-    argv += ["--systemd=always", "--network", NETWORK, "--ip", address(prefix, host)]
+    argv += ["--systemd=always", "--network", network, "--ip", address(prefix, host)]
     # The same after every start, so that the peers' ARP tables stay true.
     argv += ["--mac-address", f"02:68:66:00:00:{host.octet:02x}"]
     argv += ["--pidfile", str(folder / "pid")]
@@ -221,7 +224,7 @@ def remove(machine: Machine, names: Iterable[str]) -> None:
     """Remove hosts with all that is in them."""
     chosen = [f"holdfast-{name}" for name in names]
     if chosen:
-        machine.podman("rm", "--force", "--time", "0", "--volumes", *chosen)
+        machine.podman("rm", "--force", "--ignore", "--time", "0", "--volumes", *chosen)
 
 
 def wait_ready(state: State, host: Host) -> None:

@@ -52,12 +52,14 @@ class Lab:
             if not all(found.whole for found in hosts.containers(self.state).values()):
                 say("hosts: removing what a killed run has left")
                 self._remove_all(machine)
-            network.ensure(machine, self.state)
+            name = network.ensure(machine, self.state)
             self.state.make_key()
-            wanted = self._prepare(machine, chosen, names)
+            wanted = self._prepare(machine, chosen, names, name)
             missing, down = self._reconcile(machine, chosen, wanted)
             if missing:
                 say(f"hosts: making {_names(missing)}")
+                # A run killed in the middle of this leaves names in podman's storage that it does not list.
+                hosts.remove(machine, [host.name for host in missing])
                 self._make_disks(missing)
                 each(missing, lambda host: hosts.create(machine, *wanted[host.name]))
             for host in down:
@@ -105,13 +107,16 @@ class Lab:
         return counts
 
     def _prepare(
-        self, machine: Machine, chosen: Sequence[Host], names: Mapping[str, str]
+        self, machine: Machine, chosen: Sequence[Host], names: Mapping[str, str], network_name: str
     ) -> dict[str, tuple[list[str], str]]:
-        """Write what the hosts read; host -> how it is made, and the hash of that."""
+        """Write what the hosts read; host -> how it is made, and the hash of that.
+
+        :param names: release -> name of its image.
+        """
         wanted = {}
         for host in chosen:
             content = hosts.prepare(self.state, host, self.hosts, images.PRODUCTS)
-            argv = hosts.creation(machine, self.state, host, self.hosts, names[host.image])
+            argv = hosts.creation(machine, self.state, host, self.hosts, names[host.image], network_name)
             wanted[host.name] = (argv, hashlib.sha256(json.dumps([argv, content]).encode()).hexdigest()[:12])
         known = [path for path in self.hosts if (self.state.host(path) / "host/files/etc/ssh").exists()]
         self.state.known_hosts.write_text("".join(hosts.known_host(self.state, self.hosts[name]) for name in known))

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +70,7 @@ def run(*argv: str | Path, data: str | None = None, remedy: str = "", environmen
         check=False,
     )
     if done.returncode:
-        words = " ".join(str(word) for word in argv)
+        words = textwrap.shorten(" ".join(str(word) for word in argv), 160, placeholder=" ...")
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
         raise LabError(f"`{words}` ended with status {done.returncode}:\n{last}" + (f"\n{remedy}" if remedy else ""))
     return done.stdout

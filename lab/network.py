@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import secrets
 import shlex
-import subprocess
 from collections.abc import Iterable
+from typing import Any
 
 from lab import hosts
 from lab.machine import LabError, Machine, free_network, run, say, taken_networks
@@ -20,18 +21,19 @@ from lab.state import State
 CONTROLLER = "controller"
 
 
-def ensure(machine: Machine, state: State) -> None:
-    """Make the network, unless it is there, and write down which one it is."""
-    if subprocess.run(["podman", "network", "exists", hosts.NETWORK], check=False).returncode == 0:
-        subnet = json.loads(machine.podman("network", "inspect", hosts.NETWORK))[0]["subnets"][0]["subnet"]
-        state.network.write_text(_prefix(ipaddress.IPv4Network(subnet)))
-        return
+def ensure(machine: Machine, state: State) -> str:
+    """Make the network, unless it is there, and write down its addresses; its name."""
+    for described in existing(machine):
+        state.network.write_text(_prefix(ipaddress.IPv4Network(described["subnets"][0]["subnet"])))
+        return str(described["name"])
     taken = taken_networks(run("ip", "-j", "-4", "route"))
     for name in machine.podman("network", "ls", "--quiet").split():
         for part in json.loads(machine.podman("network", "inspect", name))[0].get("subnets") or ():
             if "." in part["subnet"]:
                 taken.append(ipaddress.IPv4Network(part["subnet"]))
     network = free_network(taken)
+    # A new name each time: podman remembers addresses of hosts that were killed while being made under the network's name, for ever.
+    name = f"holdfast-lab-{secrets.token_hex(3)}"
     machine.podman(
         *(
             "network",
@@ -41,12 +43,19 @@ def ensure(machine: Machine, state: State) -> None:
             str(network),
             "--label",
             f"{hosts.LABEL}={state.root}",
-            hosts.NETWORK,
+            name,
         ),
         remedy="The network's parts are netavark and iptables: `apt-get install netavark iptables`.",
     )
     state.network.write_text(_prefix(network))
     say(f"network: {network}")
+    return name
+
+
+def existing(machine: Machine) -> list[dict[str, Any]]:
+    """The lab's network as podman describes it; normally one or none."""
+    names = machine.podman("network", "ls", "--filter", f"label={hosts.LABEL}", "--format", "{{.Name}}").split()
+    return [json.loads(machine.podman("network", "inspect", name))[0] for name in names]
 
 
 def _prefix(network: ipaddress.IPv4Network) -> str:
@@ -55,22 +64,27 @@ def _prefix(network: ipaddress.IPv4Network) -> str:
 
 def remove(machine: Machine) -> bool:
     """Remove the network, with what hosts that were killed while being made have left of it; whether it was there."""
-    if subprocess.run(["podman", "network", "exists", hosts.NETWORK], check=False).returncode:
-        return False
-    described = json.loads(machine.podman("network", "inspect", hosts.NETWORK))[0]
-    machine.podman("network", "rm", "--force", hosts.NETWORK)
-    bridge, subnet = described["network_interface"], described["subnets"][0]["subnet"]
-    if bridge in {link["ifname"] for link in json.loads(run("ip", "-j", "link", "show"))}:
-        names = {entry.get("id"): entry["name"] for entry in json.loads(run("ip", "-j", "netns", "list") or "[]")}
-        for link in json.loads(run("ip", "-j", "-d", "link", "show", "master", bridge) or "[]"):
-            run("ip", "link", "delete", link["ifname"])
-            if link.get("link_netnsid") in names:
-                run("ip", "netns", "delete", names[link["link_netnsid"]])
-        run("ip", "link", "delete", bridge)
-    for table in ("nat", "filter"):
-        for rule in rules_about(subnet, run("iptables", "--table", table, "--list-rules")):
-            run("iptables", "--wait", "--table", table, "--delete", *rule)
-    return True
+    found = existing(machine)
+    for described in found:
+        machine.podman("network", "rm", "--force", described["name"])
+        _remove_bridge(described["network_interface"])
+        subnet = described["subnets"][0]["subnet"]
+        for table in ("nat", "filter"):
+            for rule in rules_about(subnet, run("iptables", "--table", table, "--list-rules")):
+                run("iptables", "--wait", "--table", table, "--delete", *rule)
+    return bool(found)
+
+
+def _remove_bridge(bridge: str) -> None:
+    """Remove a bridge that podman left, with the network namespaces behind its ports."""
+    if bridge not in {link["ifname"] for link in json.loads(run("ip", "-j", "link", "show"))}:
+        return
+    names = {entry.get("id"): entry["name"] for entry in json.loads(run("ip", "-j", "netns", "list") or "[]")}
+    for link in json.loads(run("ip", "-j", "-d", "link", "show", "master", bridge) or "[]"):
+        run("ip", "link", "delete", link["ifname"])
+        if link.get("link_netnsid") in names:
+            run("ip", "netns", "delete", names[link["link_netnsid"]])
+    run("ip", "link", "delete", bridge)
 
 
 def rules_about(subnet: str, listing: str) -> list[list[str]]:

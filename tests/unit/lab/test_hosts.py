@@ -61,7 +61,7 @@ def test_units_that_are_started(tmp_path: Path, name: str, wanted: list[str]) ->
 
 
 def test_the_command_that_makes_a_host(state: State) -> None:
-    argv = hosts.creation(Machine("runc", apparmor=False), state, ALL["agent01"], ALL, "IMAGE")
+    argv = hosts.creation(Machine("runc", apparmor=False), state, ALL["agent01"], ALL, "IMAGE", "holdfast-lab-abc")
     words = " ".join(argv)
     assert argv[0] == "run"
     assert argv[-2:] == ["IMAGE", "/usr/lib/holdfast-lab/init"]
@@ -76,7 +76,7 @@ def test_the_command_that_makes_a_host(state: State) -> None:
     assert "--privileged" not in words
     assert "--device " not in words
     assert "apparmor" not in words
-    confined = hosts.creation(Machine("runc", apparmor=True), state, ALL["agent01"], ALL, "IMAGE")
+    confined = hosts.creation(Machine("runc", apparmor=True), state, ALL["agent01"], ALL, "IMAGE", "holdfast-lab-abc")
     assert "apparmor=unconfined" in confined
 
 
