@@ -630,8 +630,9 @@ def _not_leading(base: str, answer: Answer, masters: Sequence[str], credentials:
         if any(_is_at(master, answer) for master in masters):
             return 3, f"the master {base} says that {leader} leads, but that one does not answer as leader"
         return 4, (
-            f"the master {base} says that {leader or 'another one'} leads, which is none of the declared masters"
-            f" ({', '.join(masters)}); declare it, under the name that the masters use"
+            f"the master {base} says that {leader or 'another one'} leads, and none of the declared masters"
+            f" ({', '.join(masters)}) answers as that one; declare it under the name that the masters use, or look why it"
+            f" does not answer"
         )
     if answer.status == 503:
         return (

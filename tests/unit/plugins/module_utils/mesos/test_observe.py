@@ -602,7 +602,7 @@ def test_who_is_connected(peers: tuple[str, ...], connected: int) -> None:
         ([{"status": 500, "text": "boom"}] * 3, "answers 500"),
         ([{"json": {"slaves": 1}}] * 3, "not a master's list of agents"),
         ([{"text": "<html>"}] * 3, "not JSON"),
-        ([{"status": 307, "headers": {"Location": "//m9:5050/master/slaves"}}] * 3, "m9:5050 leads, which is none of"),
+        ([{"status": 307, "headers": {"Location": "//m9:5050/master/slaves"}}] * 3, "m9:5050 leads, and none of"),
         (
             [
                 {"error": "refused"},
