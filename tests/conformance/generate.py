@@ -132,7 +132,7 @@ def _always(reason: str) -> Any:
 
 
 def _replacement(item: Item) -> str:
-    return EXECUTORS if re.search(r" R[12579] | R9", item["id"]) else COVERED
+    return EXECUTORS if re.search(r" R[129] ", item["id"]) else COVERED
 
 
 _GROUPS: dict[int, tuple[str, Any]] = {

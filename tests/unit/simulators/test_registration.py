@@ -136,6 +136,29 @@ def test_invalid_utf8_spoils_the_answers_of_the_whole_cluster(cluster: Any, wait
     spoilt.stop()
 
 
+def test_an_old_id_that_comes_back_shares_its_address_with_the_newer_one(cluster: Any, wait: Any) -> None:
+    master = cluster.master(*FAST_PINGS).start()
+    agent = cluster.agent().start()
+    first = cluster.registered(master, agent)["id"]
+    agent.stop()
+    latest = agent.directory / "work/meta/slaves/latest"
+    latest.unlink()
+    agent.start()
+    second = cluster.registered(master, agent)["id"]
+    agent.stop()
+    latest.unlink()
+    latest.symlink_to(agent.directory / "work/meta/slaves" / first)
+    agent.start()
+    cluster.registered(master, agent)
+    assert "Allowing UNKNOWN agent to reregister" in master.output
+    assert [(item["id"], item["active"]) for item in cluster.slaves(master)] == [(first, True), (second, False)]
+    assert len({item["pid"] for item in cluster.slaves(master)}) == 1
+    # The pings meant for the newer ID reach this process and make it register again and again, until that ID is given up.
+    wait(lambda: [item["id"] for item in cluster.slaves(master)] == [first], 3)
+    assert events(master).count(("reregistered", "S0")) > 1
+    wait(lambda: cluster.slaves(master)[0]["active"])
+
+
 def test_deactivation(cluster: Any) -> None:
     master = cluster.master().start()
     agent = cluster.agent().start()

@@ -224,8 +224,7 @@ class Agent:
         kind = message["type"]
         self._last_ping = time.monotonic()
         if kind == "ping":
-            if self._link:
-                self._link.send(type="pong")
+            self._pinged(bool(message["connected"]))
         elif kind in ("registered", "reregistered"):
             self._admitted(message, leader)
         elif kind == "shutdown":
@@ -236,6 +235,18 @@ class Agent:
             self._planted.notify_all()
         elif kind == "shutdown_framework":
             self._shutdown_framework(message["framework_id"])
+
+    def _pinged(self, connected: bool) -> None:
+        """Answers a ping; one that takes this agent for disconnected makes it register again (slave.cpp: ping)."""
+        if self._link is None:
+            return
+        if connected:
+            self._link.send(type="pong")
+        elif self.registered:
+            text = "Master marked the agent as disconnected but the agent considers itself registered!"
+            log.info("slave.cpp:6660", f"{text} Forcing re-registration.")
+            self.registered = False
+            spawn(self._register_until_answered, self._link)
 
     def _admitted(self, message: dict[str, Any], leader: detector.Leader) -> None:
         self._ping_timeout = message["ping_timeout"]

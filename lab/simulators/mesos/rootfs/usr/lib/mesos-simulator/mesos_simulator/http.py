@@ -157,7 +157,10 @@ class Server:
             except OSError:
                 time.sleep(0.1)  # out of descriptors: wait for some to come back
                 continue
-            spawn(self._serve, connection)
+            try:
+                spawn(self._serve, connection)
+            except RuntimeError:
+                connection.close()  # out of threads: this client has to come again
 
     def _serve(self, connection: socket.socket) -> None:
         try:

@@ -360,7 +360,13 @@ class Master:
         record.ponged = False
         record.next_ping = now + self.flags["agent_ping_timeout"]
         if record.link:
-            record.link.send(type="ping")
+            record.link.send(type="ping", connected=True)
+            return
+        # Another ID may have come back at this address: its process gets the ping and hears that it is not connected:
+        # libprocess knows processes by address only (recorded: replacement, R2).
+        for other in self.agents.values():
+            if other.pid == record.pid and other.link:
+                other.link.send(type="ping", connected=False)
 
     def _commit_unreachable(self, agent_id: str, info: dict[str, Any]) -> None:
         def mark(state: dict[str, Any]) -> None:
