@@ -216,6 +216,9 @@ def coalesce(pairs: Iterable[tuple[int, int]]) -> Ranges:
 
 # -- what may be written ------------------------------------------------------------------------------------------
 
+# The names of what editors and package managers leave beside a file.
+LEFTOVER = re.compile(r"(~|\.(bak|orig|rej|save|swp|tmp|dpkg-\w+|rpm(new|orig|save)))\Z|\A#.*#\Z")
+
 
 def safe_attribute_name(name: Any) -> str | None:
     """Why a name may not become an attribute file, as a sentence, or None when it may.
@@ -233,6 +236,8 @@ def safe_attribute_name(name: Any) -> str | None:
         return f"{shown} contains {bad}, write it without"
     if name.startswith("."):
         return f"{shown} begins with a dot: the init wrapper does not read such files"
+    if LEFTOVER.search(name):
+        return f"{shown} is that of a backup, choose another"
     if name == "file":
         return f"{shown} makes --attributes look like a file:// address, choose another"
     if len(name.encode()) > 255:

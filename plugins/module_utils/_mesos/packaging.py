@@ -28,8 +28,6 @@ _FLAG_NAME = re.compile(r"[a-z0-9_]+")
 # Flags that may carry a secret in place of the path of a file with it.
 SECRET_FLAGS = frozenset(("credential", "http_credentials", "docker_config", "executor_secret_key", "jwt_secret_key"))
 _ARGUMENT_LIMIT = 128 * 1024
-# What editors and package managers leave beside a file.
-_LEFTOVER = re.compile(r"(~|\.(bak|orig|rej|save|swp|tmp|dpkg-\w+|rpm(new|orig|save)))\Z|\A#.*#\Z")
 
 
 @dataclass(frozen=True)
@@ -316,7 +314,7 @@ def _take(found: Directory, path: str, raw_name: str, name: str, content: bytes)
             f"the name of {path} holds a ':', ';' or newline, so the attribute gets another name; rename the file"
         )
         found.obstacles.append(obstacle("bad_name", path, sentence))
-    elif _LEFTOVER.search(name):
+    elif model.LEFTOVER.search(name):
         sentence = (
             f"{path} looks like somebody's backup, and the wrapper passes it as the attribute {name}; move it out of the"
             f" directory"

@@ -144,7 +144,24 @@ def test_values_that_need_not_be_text(value: str, safe: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a:b", "a;b", "a b", "a\nb", "rack~", ".rack", "a/b", "a\tb", "a\udcff", "file", "x" * 256, 7, None]
+    "name",
+    [
+        "",
+        "a:b",
+        "a;b",
+        "a b",
+        "a\nb",
+        "rack~",
+        "rack.bak",
+        ".rack",
+        "a/b",
+        "a\tb",
+        "a\udcff",
+        "file",
+        "x" * 256,
+        7,
+        None,
+    ],
 )
 def test_unsafe_names(name: Any) -> None:
     assert model.safe_attribute_name(name)
