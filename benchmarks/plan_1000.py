@@ -32,7 +32,9 @@ def observation(number: int) -> dict[str, Any]:
             "cluster": "scaleio",
             "state": "present",
             # A protection domain takes at most 128 SDSs.
-            "sds": {f"engineering{number // 125}": {f"pool{number // 125}": "[?free && size_bytes > `1000000000000`].path"}},
+            "sds": {
+                f"engineering{number // 125}": {f"pool{number // 125}": "[?free && size_bytes > `1000000000000`].path"}
+            },
             "sdc": None,
             "sdc_default": "last_sds_pool",
             "persona": None,

@@ -17,18 +17,25 @@ import platform
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "lab"))
+from tests.lab import harness
 
-import harness  # noqa: E402  # its folder has to be on the path first
-
+ROOT = harness.ROOT
 INVENTORIES = (ROOT / "inventories" / "lab", ROOT / "inventories" / "hyperconverged_16")
 OURS = "holdfast.stateful.scaleio_imperative"
 ORDINARY = ROOT / "benchmarks" / "ordinary.yml"
 # Results of actions that run on the controller alone.
-LOCAL = ("include_tasks", "include_role", "import_tasks", "set_fact", "fail", "assert", "debug", "validate_argument_spec", "scaleio_plan")
+LOCAL = (
+    "include_tasks",
+    "include_role",
+    "import_tasks",
+    "set_fact",
+    "fail",
+    "assert",
+    "debug",
+    "validate_argument_spec",
+    "scaleio_plan",
+)
 
 
 def main() -> None:
@@ -61,7 +68,10 @@ def planning() -> list[str]:
 
 
 def channels() -> list[str]:
-    rows = ["| playbook | run | SSH channels per host | module runs per host | changed hosts | seconds |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| playbook | run | SSH channels per host | module runs per host | changed hosts | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, book in (("holdfast.stateful.scaleio_imperative", OURS), ("ordinary tasks", ORDINARY)):
         harness.lab("plain")
         for run in ("first", "again"):
