@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -56,7 +57,11 @@ def versions() -> list[str]:
 
 def planning() -> list[str]:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "plan_1000.py")], check=True, capture_output=True, text=True
+        [sys.executable, str(ROOT / "benchmarks" / "plan_1000.py")],
+        env={**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]},
+        check=True,
+        capture_output=True,
+        text=True,
     )
     found = json.loads(done.stdout)
     return [
