@@ -266,14 +266,3 @@ def write_tree(root: Path, tree: Mapping[str, str | None]) -> None:
                 path.symlink_to(value[2:])
         elif not path.exists() or path.read_text() != value:
             path.write_text(value)
-
-
-def find(disks: Iterable[Disk], name: str, host: str) -> Disk:
-    """One of a host's disks by name.
-
-    :raises LabError: the host has no such disk.
-    """
-    for disk in disks:
-        if disk.name == name:
-            return disk
-    raise LabError(f"{host} has no disk /dev/{name}: `lab status {host}` lists its disks.")

@@ -11,7 +11,6 @@ import os
 import signal
 import struct
 import time
-from pathlib import Path
 
 from lab import disks, hosts, inventory, network
 from lab.lifecycle import Lab
@@ -24,9 +23,6 @@ _NOLOGFLUSH = struct.pack("=I", 2)
 # Between ending a host's first process and podman's knowing of it.
 GONE_SECONDS = 10.0
 
-# Source of the file systems that fill a directory, by which a reset finds them.
-FULL = "holdfast-full"
-
 
 # -- processes and hosts -------------------------------------------------------------------------------------------
 
@@ -34,12 +30,9 @@ FULL = "holdfast-full"
 def kill(lab: Lab, host: str, pattern: str) -> str:
     """SIGKILL to every process of a host whose command line a regular expression finds."""
     _known(lab, host)
-    try:
-        killed = hosts.inside(lab.state, host, "pkill", "--echo", "--signal", "KILL", "--full", "--", pattern)
-    except LabError as error:
-        if "ended with status 1:" in str(error):
-            raise LabError(f"no process of {host} has {pattern!r} in its command line.") from None
-        raise
+    killed = hosts.inside(lab.state, host, "pkill", "--echo", "--signal", "KILL", "--full", "--", pattern, good=(0, 1))
+    if not killed:
+        raise LabError(f"no process of {host} has {pattern!r} in its command line.")
     return f"{host}: " + ", ".join(killed.splitlines())
 
 
@@ -60,8 +53,8 @@ def crash(lab: Lab, host: str) -> str:
     first = hosts.root(lab.state, host).parent
     # Else the kernel would close every connection politely.
     run("nsenter", "--target", first.name, "--net", "ip", "link", "set", "eth0", "down")
-    for mount in _mounted(first, lab.state, host):
-        descriptor = os.open(first / "root" / mount.lstrip("/"), os.O_RDONLY | os.O_DIRECTORY)
+    for mount in ext4_mounts((first / "mountinfo").read_text()):
+        descriptor = os.open(first / "root" / mount, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.ioctl(descriptor, _EXT4_IOC_SHUTDOWN, _NOLOGFLUSH)
         finally:
@@ -75,14 +68,14 @@ def crash(lab: Lab, host: str) -> str:
     return f"{host} has crashed"
 
 
-def _mounted(first: Path, state: object, host: str) -> list[str]:
-    """Mount points of ext4 on the host's disks (proc(5), mountinfo); the root lies on none."""
+def ext4_mounts(mountinfo: str) -> list[str]:
+    """Mount points of ext4 on a lab host's disks (proc(5), mountinfo), relative to its root; the root lies on none."""
     found = []
-    for line in (first / "mountinfo").read_text().splitlines():
+    for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
         kind, source = right.split()[:2]
         if kind == "ext4" and source.startswith("/dev/xvd"):
-            found.append(left.split()[4].replace("\\040", " "))
+            found.append(left.split()[4].replace("\\040", " ").lstrip("/"))
     return found
 
 

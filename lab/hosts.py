@@ -289,9 +289,10 @@ def environment() -> dict[str, str]:
     return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 
 
-def inside(state: State, name: str, *argv: str) -> str:
+def inside(state: State, name: str, *argv: str, good: Sequence[int] = (0,)) -> str:
     """Run a command inside a host; what it printed.
 
+    :param good: exit statuses that are no failure.
     :raises LabError: the host is down, or the command failed.
     """
     done = subprocess.run(
@@ -302,7 +303,7 @@ def inside(state: State, name: str, *argv: str) -> str:
         env=environment(),
         check=False,
     )
-    if done.returncode:
+    if done.returncode not in good:
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
         raise LabError(f"{name}: `{' '.join(argv)}` ended with status {done.returncode}:\n{last}")
     return done.stdout
