@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import os
@@ -261,31 +260,31 @@ def on(host: str, *argv: str, data: str = "") -> str:
     return lab("exec", host, "--", *argv, data=data)
 
 
-_READ_TREE = """
-import base64, json, pathlib, sys
-files = sorted(p for p in pathlib.Path(sys.argv[1]).glob("*") if p.is_file())
-print(json.dumps({p.name: base64.b64encode(p.read_bytes()).decode() for p in files}))
-"""
+def root(host: str) -> Path:
+    """A running lab host's root directory, as it is seen from out here. Absolute links in it lead astray."""
+    return Path("/proc", (STATE / "hosts" / host / "pid").read_text().strip(), "root")
 
 
 def tree(host: str, directory: str = "/etc/mesos-slave/attributes") -> dict[str, bytes]:
     """The regular files of a directory on a host, byte by byte."""
-    packed = json.loads(on(host, "python3", "-c", _READ_TREE, directory))
-    return {name: base64.b64decode(data) for name, data in packed.items()}
+    files = sorted(path for path in (root(host) / directory.lstrip("/")).glob("*") if path.is_file())
+    return {path.name: path.read_bytes() for path in files}
+
+
+def _evidence(host: str, name: str) -> list[Any]:
+    """What a simulator has left in a file of one JSON value per line."""
+    path = root(host) / "var/log/mesos" / name
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def started_with(host: str) -> list[list[str]]:
     """The whole argv of every start of a Mesos daemon on a host, oldest first."""
-    lines = on(host, "sh", "-c", "cat /var/log/mesos/simulator-argv.jsonl 2>/dev/null || true")
-    return [json.loads(line)["argv"] for line in lines.splitlines()]
+    return [entry["argv"] for entry in _evidence(host, "simulator-argv.jsonl")]
 
 
 def events(hosts: Sequence[str] = MASTERS) -> list[dict[str, Any]]:
     """What the masters did to agents while they led, in order of time."""
-    found: list[dict[str, Any]] = []
-    for host in hosts:
-        lines = on(host, "sh", "-c", "cat /var/log/mesos/simulator-events.jsonl 2>/dev/null || true")
-        found.extend(json.loads(line) for line in lines.splitlines())
+    found: list[dict[str, Any]] = [event for host in hosts for event in _evidence(host, "simulator-events.jsonl")]
     return sorted(found, key=lambda event: event["time"])
 
 
