@@ -232,7 +232,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, WORK, credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.observe import observe_node
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted import normalise
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted import echoable, normalise
 
 
 def main() -> None:
@@ -256,13 +256,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    wanted = normalise(module.params)
+    module.params = echoable(module.params)
     observation = observe_node(
         Machine(),
         cluster=str(module.params["cluster"]),
         member=module.params["member"],
         masters=module.params["masters"],
         credentials=credentials(module.params),
-        wanted=normalise(module.params),
+        wanted=wanted,
         claim_wait=module.params["claim_wait"],
     )
     module.exit_json(changed=False, observation=observation)

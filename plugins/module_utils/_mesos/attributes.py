@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,8 +59,11 @@ def set_attributes(
     if refused:
         raise HoldfastError("refused, nothing was changed", seen="; ".join(refused))
     hands = AgentHands(machine, masters, credentials)
-    with machine.locked(lock_path("mesos", "agent"), 30.0):
-        outcome = converge([*steps, *after], observe=hands.look, execute=hands.execute, check_mode=check_mode)
+    steps.extend(after)
+    # The lock is a file, and who changes nothing leaves none behind.
+    acts = bool(steps) and not check_mode
+    with machine.locked(lock_path("mesos", "agent"), 30.0) if acts else contextlib.nullcontext():
+        outcome = converge(steps, observe=hands.look, execute=hands.execute, check_mode=check_mode)
     result = outcome.result()
     result["restart"] = {"kind": change.kind, "reason": change.reason}
     if hands.shown is not None:

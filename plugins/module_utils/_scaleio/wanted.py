@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -55,3 +56,15 @@ def _label_errors(cluster: Any, rack: Any) -> list[str]:
             f" may be in it"
         )
     return errors
+
+
+def echoable(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a module may echo them: Ansible refuses the whole answer when one text in it is not UTF-8."""
+    fit = {}
+    for name, value in params.items():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+            fit[name] = value
+        except UnicodeEncodeError:
+            fit[name] = model.shown(value)
+    return fit

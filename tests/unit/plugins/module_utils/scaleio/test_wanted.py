@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted import echoable
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import MASTERS, wanted
 
 
@@ -76,3 +77,8 @@ def test_errors(params: dict[str, Any], errors: int) -> None:
 def test_labels(params: dict[str, Any], sentence: str) -> None:
     assert sentence in wanted(**params)["errors"]
     assert isinstance(wanted(**params)["rack"], str)
+
+
+def test_what_is_not_utf8_is_not_echoed() -> None:
+    params = {"sds": {"eng": {"qe": [1]}}, "sdc": {"eng": ["a\udcff"]}, "member": "größe"}
+    assert echoable(params) == {**params, "sdc": "{'eng': ['a\\udcff']}"}
