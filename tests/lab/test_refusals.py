@@ -1,0 +1,442 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bad input: each is refused with its own sentence, and no host has changed.
+
+Most cases are clusters of one run, since every cluster is refused by itself; beside them stands one that is in order and
+goes through, so the run does act. What concerns a whole run (a limit, the masters) has a run of its own.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.lab.harness import Run, address, aliases, events, few, hashes, lab, on, playbook, tree, until
+
+BOOK = "holdfast.stateful.scaleio_imperative"
+PLAYS = Path(__file__).parent / "plays"
+GOOD = "scaleio_sds: {engineering: {qe: [/dev/xvdf]}}"
+# Hosts that are like all others, to share the work of looking.
+PLAIN = ("agent01", "agent02", "agent04", "agent06", "agent08")
+EVERYBODY = tuple(f"m{number}" for number in range(1, 4)) + tuple(f"agent{number:02}" for number in range(1, 18))
+
+
+class Case(NamedTuple):
+    """A declaration and the sentence that refuses it. host: the lab host, where it must be a certain one."""
+
+    name: str
+    variables: str
+    sentence: str
+    host: str = ""
+
+
+def named(name: str) -> str:
+    """A domain of this name, as YAML writes it."""
+    return f"scaleio_sds: {{{name}: {{qe: [/dev/xvdf]}}}}"
+
+
+def pool(name: str) -> str:
+    """A pool of this name."""
+    return f"scaleio_sds: {{engineering: {{{name}: [/dev/xvdf]}}}}"
+
+
+def client(name: str) -> str:
+    """A pool of this name that is used, where a name keeps the type that YAML gave it."""
+    return f"{GOOD}\nscaleio_sdc: {{engineering: [{name}]}}"
+
+
+def devices(text: str) -> str:
+    """These devices in one pool."""
+    return f"scaleio_sds: {{engineering: {{qe: {text}}}}}"
+
+
+def odd(character: str) -> str:
+    """The sentence about a character that a name must not have."""
+    return f"scaleio_sds: .* has '{re.escape(character)}'; only letters, digits, '_' and '-' pass"
+
+
+SCALAR = r"reads as a number: the agent would make it a scalar"
+NUMBER = r"is a number: the agent would make it a scalar"
+
+CASES = [
+    # Names that an agent reads as numbers, or YAML does.
+    Case("quoted-7", named("'7'"), rf"scaleio_sds: the name '7' {SCALAR}"),
+    Case("quoted-1e3", named("'1e3'"), rf"scaleio_sds: the name '1e3' {SCALAR}"),
+    Case("quoted-0x10", named("'0x10'"), rf"scaleio_sds: the name '0x10' {SCALAR}"),
+    Case("quoted-nan", named("'nan'"), rf"scaleio_sds: the name 'nan' {SCALAR}"),
+    Case("quoted-minus-1", named("'-1'"), rf"scaleio_sds: the name '-1' {SCALAR}"),
+    Case("quoted-inf", named("'inf'"), rf"scaleio_sds: the name 'inf' {SCALAR}"),
+    Case("quoted-007", named("'007'"), rf"scaleio_sds: the name '007' {SCALAR}"),
+    Case("pool-7", pool("7"), rf"engineering: the name '7' {SCALAR}"),
+    Case("pool-1e3", pool("1e3"), rf"engineering: the name '1e3' {SCALAR}"),
+    Case("pool-minus-1", pool("-1"), rf"engineering: the name '-1' {SCALAR}"),
+    Case("pool-nan", pool(".nan"), r"engineering: the name 'NaN' reads as a number"),
+    Case("client-7", client("7"), rf"scaleio_sdc: engineering: the name 7 {NUMBER}"),
+    Case("client-1e3", client("1e3"), rf"scaleio_sdc: engineering: the name '1e3' {SCALAR}"),
+    Case("client-0x10", client("0x10"), rf"scaleio_sdc: engineering: the name 16 {NUMBER}"),
+    Case("client-nan", client("nan"), rf"scaleio_sdc: engineering: the name 'nan' {SCALAR}"),
+    Case("client-dot-nan", client(".nan"), rf"scaleio_sdc: engineering: the name nan {NUMBER}"),
+    Case("client-minus-1", client("-1"), rf"scaleio_sdc: engineering: the name -1 {NUMBER}"),
+    Case("client-inf", client("inf"), rf"scaleio_sdc: engineering: the name 'inf' {SCALAR}"),
+    Case("client-dot-inf", client(".inf"), rf"scaleio_sdc: engineering: the name inf {NUMBER}"),
+    Case("client-yes", client("yes"), r"the name True is no text; YAML read it as bool: put it in quotes"),
+    # Names with characters that mean something to the wrapper, the agent or the framework.
+    Case("colon", named("'a:b'"), odd(":")),
+    Case("tilde", named("a~b"), odd("~")),
+    Case("semicolon", named("a;b"), odd(";")),
+    Case("newline", named('"a\\nb"'), odd("\\n")),
+    Case("brackets", named("'a[1]'"), r"has '\[' '\]'; only letters"),
+    Case("braces", pool("'a{1}'"), r"engineering: the name 'a\{1\}' has '\{' '\}'"),
+    Case("comma", named("'a,b'"), odd(",")),
+    Case("space", named("a b"), odd(" ")),
+    Case("slash", pool("../a"), r"engineering: the name '\.\./a' has '\.' '/'"),
+    Case("not-ascii", named("größe"), r"the name 'gr\\xf6\\xdfe' has"),
+    Case("no-name", named("''"), r"the name '' has no character"),
+    Case("no-letter", named("'--'"), r"the name '--' has no letter"),
+    Case("too-long", named("a" * 300), r"has 300 characters; a file is named after it"),
+    # Ansible refuses to read such a text; a template can still make one.
+    Case(
+        "not-utf8",
+        client("""'{{ "%c" | format(0xdcff) }}'"""),
+        r"is not UTF-8: it would make the master's /slaves unreadable",
+    ),
+    # The flat namespace.
+    Case("domain-domains", named("domains"), r"the name 'domains' is taken"),
+    Case("pool-domains", pool("domains"), r"engineering: the name 'domains' is taken"),
+    Case("pool-like-domain", pool("engineering"), r"the pool 'engineering' is named like a domain"),
+    Case(
+        "pool-in-two-domains",
+        "scaleio_sds: {one: {qe: [/dev/xvdf]}, two: {qe: [/dev/xvdf]}}",
+        r"the pool 'qe' is in one and in two",
+    ),
+    Case(
+        "two-domains",
+        "scaleio_sds: {one: {qa: [/dev/xvdf]}, two: {qb: [/dev/xvdf]}}",
+        r"two protection domains on one agent \(one, two; sds and sdc count together\)",
+    ),
+    Case(
+        "two-domains-by-client",
+        f"{GOOD}\nscaleio_sdc: {{other: [qe]}}",
+        r"two protection domains .*\(engineering, other",
+    ),
+    Case("prefix-in-name", pool("a-scaleio-sds-b"), r"contains the framework's own prefix"),
+    # Shapes.
+    Case("sds-list", "scaleio_sds: [engineering]", r"scaleio_sds must be a mapping .* and this is a list"),
+    Case("sds-text", "scaleio_sds: engineering", r"scaleio_sds must be a mapping .* and this is a text: engineering"),
+    Case("pools-list", "scaleio_sds: {engineering: [qe]}", r"scaleio_sds: engineering must be a mapping .* a list"),
+    Case("pools-text", "scaleio_sds: {engineering: qe}", r"scaleio_sds: engineering must be a mapping .* a text: qe"),
+    Case("no-pools", "scaleio_sds: {engineering: {}}", r"scaleio_sds: engineering has no storage pool"),
+    Case("devices-number", devices("5"), r"engineering: qe must name devices .* and this is a number: 5"),
+    Case("device-list", devices("[[/dev/xvdf]]"), r"a device must be a path or a by-id name, and this is a list"),
+    Case(
+        "device-mapping",
+        devices("[{path: /dev/xvdf}]"),
+        r"a device must be a path or a by-id name, and this is a mapping",
+    ),
+    Case("sdc-text", f"{GOOD}\nscaleio_sdc: engineering", r"scaleio_sdc must be a mapping .* a text: engineering"),
+    Case(
+        "sdc-pool-text",
+        f"{GOOD}\nscaleio_sdc: {{engineering: qe}}",
+        r"scaleio_sdc: engineering must be a list .* a text",
+    ),
+    Case("sdc-pool-list", client("[qe]"), r"scaleio_sdc: engineering: a name must be a text, and this is a list"),
+    Case("persona-list", f"{GOOD}\nscaleio_persona: [primary]", r"scaleio_persona is \['primary'\]; it must be one of"),
+    Case("persona", f"{GOOD}\nscaleio_persona: leader", r"scaleio_persona is leader; it must be one of primary"),
+    Case("rack-list", f"{GOOD}\nscaleio_rack: [r1]", r"scaleio_rack must be a text, and this is a list: \['r1'\]"),
+    Case(
+        "select-list", devices("{select: ['[].path']}"), r"must be \{select: EXPRESSION, count: NUMBER\}; select is \["
+    ),
+    # Devices.
+    Case("trailing-comma", devices("['/dev/xvdf,']"), r"the device '/dev/xvdf,' has a comma at its end"),
+    Case("comma-list", devices("['/dev/xvdf,/dev/xvdg']"), r"the device '/dev/xvdf,/dev/xvdg' has a character"),
+    Case("no-device-name", devices("['']"), r"engineering: qe: a device with no name"),
+    Case("not-a-device", devices("[/etc/passwd]"), r"the device '/etc/passwd' is not below /dev"),
+    Case("device-twice", devices("[/dev/xvdf, /dev/xvdf]"), r"engineering: qe names the device /dev/xvdf twice"),
+    Case("empty-list", devices("[]"), r"engineering: qe has an empty list of devices"),
+    Case(
+        "two-pools",
+        "scaleio_sds: {engineering: {qe: [/dev/xvdf], dev: [/dev/xvdf]}}",
+        r"the device /dev/xvdf is in the pools qe and dev; a device belongs to one pool",
+    ),
+    Case(
+        "two-pools-by-id",
+        "scaleio_sds: {engineering: {qe: [/dev/xvdf], dev: [scsi-HOLDFAST_HOLDFAST-DISK_HFAGENT01XVDF]}}",
+        r"the device /dev/xvdf is in the pools qe and dev; a device belongs to one pool",
+        "agent01",
+    ),
+    Case(
+        "missing-device",
+        devices("[/dev/xvdz]"),
+        r"the device /dev/xvdz is not there; this host has /dev/xvdf \(2199 GB, free\)",
+    ),
+    Case(
+        "missing-by-id",
+        devices("[scsi-NOTHING]"),
+        r"no device has the by-id name scsi-NOTHING; this host has scsi-HOLDFAST",
+    ),
+    Case(
+        "file-system",
+        devices("[/dev/xvdh]"),
+        r"the device /dev/xvdh carries ext4.*nothing is ever wiped here",
+        "agent03",
+    ),
+    Case(
+        "mounted", devices("[/dev/xvdi]"), r"the device /dev/xvdi is mounted at /mnt; only an empty device", "agent10"
+    ),
+    Case(
+        "50-gb",
+        devices("[/dev/xvdi]"),
+        r"the device /dev/xvdi has 50 GB; ScaleIO takes devices from 100 GB to 6 TB",
+        "agent09",
+    ),
+    # Expressions over the observed devices.
+    Case(
+        "none-selected",
+        devices("'[?size_bytes > `9000000000000`].path'"),
+        r"yields 0 devices \(none\) and must yield 1",
+    ),
+    Case(
+        "two-selected",
+        devices("'[?free].path'"),
+        r"yields 2 devices \(/dev/xvdf, /dev/xvdg\) and must yield 1; this host has /dev/xvdf \(2199 GB, free\); /dev/xvdg",
+        "agent05",
+    ),
+    Case(
+        "two-wanted", devices("{select: '[?free].path', count: 2}"), r"yields 1 devices \(/dev/xvdf\) and must yield 2"
+    ),
+    Case("malformed", devices("'[?free'"), r"the expression \[\?free is no JMESPath"),
+    Case("not-paths", devices("'[].size_bytes'"), r"must yield paths of devices and yields .*; end it with \.path"),
+    Case(
+        "count-zero", devices("{select: '[].path', count: 0}"), r"count is 0; it must be a number from 1 up, or 'any'"
+    ),
+    # What a cluster lacks.
+    Case("nothing-declared", "scaleio_sds: {}", r"declares neither scaleio_sds nor scaleio_sdc"),
+    Case(
+        "unknown-domain",
+        "scaleio_sdc: {engineering: [qe]}",
+        r"protection domain engineering, which no scaleio_sds .* declares",
+    ),
+    Case("no-previous", "scaleio_state: rollback", r"has no previous attribute set to go back to"),
+    # What stands on a host.
+    Case("dcos", GOOD, r"this host runs DC/OS.*set them there", "agent11"),
+    Case(
+        "subdirectory", GOOD, r"/etc/mesos-slave/attributes/old is a directory: the init wrapper fails on it", "agent12"
+    ),
+    Case("backup", GOOD, r"/etc/mesos-slave/attributes/rack\.bak looks like somebody.s backup", "agent13"),
+    Case(
+        "flag-backup",
+        GOOD,
+        r"/etc/mesos-slave/work_dir~ is passed as the flag --work_dir~, which no agent knows",
+        "agent14",
+    ),
+    Case("environment", GOOD, r"MESOS_ATTRIBUTES is set in .*mesos-slave.*the agent forgets it", "agent15"),
+    # Settings of a cluster.
+    Case("none-down", f"{GOOD}\nscaleio_max_unavailable: 0", r"scaleio_max_unavailable is 0; it must be at least 1"),
+    Case(
+        "expected-members", f"{GOOD}\nscaleio_expected_members: 3", r"scaleio_expected_members is 3 and the group has 1"
+    ),
+    Case("no-masters", f"{GOOD}\nscaleio_masters: []", r"0 Mesos masters are declared \(none\)"),
+    Case(
+        "four-masters",
+        f"{GOOD}\nscaleio_masters: ['http://m1:5050', 'http://m2:5050', 'http://m3:5050', 'http://m4:5050']",
+        r"4 Mesos masters are declared .* odd number, at least 3",
+    ),
+    Case(
+        "other-masters",
+        f"{GOOD}\nscaleio_masters: ['http://m1:5051', 'http://m2:5051', 'http://m3:5051']",
+        r"no answer \(GET http://m\d:5051/slaves\)",
+    ),
+]
+
+# Clusters of two hosts: the first one's variables, the second one's, the sentence.
+PAIRS = [
+    (
+        "settings-differ",
+        f"{GOOD}\nscaleio_max_unavailable: 1",
+        f"{GOOD}\nscaleio_max_unavailable: 2",
+        r"settings-differ-b declares max_unavailable = 2 and settings-differ-a 1; it is a setting of the whole cluster",
+    ),
+    (
+        "unreachable",
+        GOOD,
+        f"{GOOD}\nansible_port: 9",
+        r"unreachable-b could not be observed: .*; the whole cluster must be visible|unreachable-b could not be observed",
+    ),
+]
+CONTROL = "agent07"
+
+
+@pytest.fixture(scope="module")
+def prepared_lab() -> Iterator[None]:
+    """The lab with the traps that some cases need."""
+    lab("disk-add", "agent09", "/dev/xvdi", "47684M")
+    lab("disk-add", "agent10", "/dev/xvdi", "500G", "--fs", "ext4")
+    on("agent10", "mount", "-o", "ro", "/dev/xvdi", "/mnt")
+    on("agent11", "mkdir", "/opt/mesosphere")
+    on("agent12", "mkdir", "-p", "/etc/mesos-slave/attributes/old")
+    on("agent13", "sh", "-c", "mkdir -p /etc/mesos-slave/attributes && echo r1 > /etc/mesos-slave/attributes/rack.bak")
+    on("agent14", "cp", "/etc/mesos-slave/work_dir", "/etc/mesos-slave/work_dir~")
+    on("agent15", "sh", "-c", "echo 'MESOS_ATTRIBUTES=rack:r1' >> /etc/default/mesos-slave")
+    yield
+    on("agent10", "umount", "/mnt")
+    lab("disk-remove", "agent09", "/dev/xvdi")
+    lab("disk-remove", "agent10", "/dev/xvdi")
+    lab("reset")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("refusals")
+
+
+@pytest.fixture(scope="module")
+def together(prepared_lab: None, folder: Path) -> Run:
+    """The one run of all clusters, and the proof that only the one in order has changed its host."""
+    hosts = {}
+    for number, case in enumerate(CASES):
+        hosts[case.name] = (case.host or PLAIN[number % len(PLAIN)], _clustered(case.variables, case.name))
+    for number, (name, first, second, _sentence) in enumerate(PAIRS):
+        hosts[f"{name}-a"] = (PLAIN[number], _clustered(first, name))
+        hosts[f"{name}-b"] = (PLAIN[number + 1], _clustered(second, name))
+    hosts["control"] = (CONTROL, _clustered("scaleio_sds: {engineering: {qe: [/dev/xvdg]}}", "control"))
+    before = hashes(*EVERYBODY)
+    done = playbook(BOOK, inventories=aliases(folder, hosts)).expect(4)
+    after = hashes(*EVERYBODY)
+    assert {host for host in before if before[host] != after[host]} == {CONTROL}
+    assert {event["hostname"] for event in events() if event["event"] == "disconnected"} == {CONTROL}
+    assert done.changed() == {"control": 1}
+    assert tree(CONTROL)["scaleio-sds-qe"] == b"/dev/xvdg\n"
+    assert sorted(done.failures()) == sorted(set(hosts) - {"control"})
+    return done
+
+
+def _clustered(variables: str, cluster: str) -> str:
+    """A host's variables with its cluster."""
+    return f"{variables}\nscaleio_cluster: {cluster}\n"
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_refused_by_itself(together: Run, case: Case) -> None:
+    said = together.failures()[case.name]
+    assert said.startswith(f"The cluster {case.name} is refused and nothing was changed."), said
+    assert re.search(case.sentence, said), said
+
+
+@pytest.mark.parametrize("name,sentence", [(pair[0], pair[3]) for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
+def test_refused_as_a_pair(together: Run, name: str, sentence: str) -> None:
+    said = together.failures()[f"{name}-a"]
+    assert said.startswith(f"The cluster {name} is refused and nothing was changed."), said
+    assert re.search(sentence, said), said
+
+
+def test_sentences_differ() -> None:
+    """A sentence that fits every case would prove nothing about its own."""
+    sentences = [case.sentence for case in CASES if case.variables != GOOD]
+    assert len(set(sentences)) > len(sentences) * 0.9
+
+
+# -- what concerns a whole run ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def untouched() -> Iterator[None]:
+    """No agent is changed meanwhile."""
+    agents = [name for name in EVERYBODY if name.startswith("agent")]
+    before = hashes(*agents)
+    yield
+    assert hashes(*agents) == before
+
+
+def refused(run: Run, sentence: str) -> None:
+    """The run failed, changed nothing, and said so in these words."""
+    run.expect(2)
+    assert run.changed() == {}
+    said = "\n".join(run.failures().values())
+    assert re.search(sentence, said), said or run.output[-3000:]
+
+
+def knows_a_leader(master: str) -> bool:
+    """Whether a master knows who leads; without a leader it answers 503."""
+    connection = http.client.HTTPConnection(address(master), 5050, timeout=5)
+    try:
+        connection.request("GET", "/slaves")
+        return connection.getresponse().status != 503
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> tuple[Path, ...]:
+    """A cluster of three agents that is in order."""
+    declared = tmp_path / "declared.yml"
+    declared.write_text("mesos_agents:\n  vars:\n    scaleio_sds: {engineering: {qe: [/dev/xvdf]}}\n")
+    return (*few(tmp_path, "agent01", "agent02", "agent04", declared=False), declared)
+
+
+@pytest.mark.usefixtures("untouched")
+class TestRuns:
+    def test_limit(self, three: tuple[Path, ...]) -> None:
+        run = playbook(BOOK, "--limit", "agent01,agent02", inventories=three)
+        refused(run, r"agent04 could not be observed: it is not part of this play \(a limit")
+
+    def test_serial(self, three: tuple[Path, ...]) -> None:
+        run = playbook(PLAYS / "serial.yml", inventories=three)
+        refused(run, r"agent02 could not be observed: it is in another batch: remove serial from the play")
+
+    def test_strategy_free(self, three: tuple[Path, ...]) -> None:
+        run = playbook(PLAYS / "free.yml", inventories=three)
+        assert run.status not in (0, None) and run.changed() == {}
+        assert re.search(r"bypasses? the host loop.*not supported in the free strategy", " ".join(run.output.split()))
+
+    def test_two_masters(self, three: tuple[Path, ...]) -> None:
+        hosts = three[0]
+        hosts.write_text(re.sub(r"    m3:.*\n(      .*\n)*", "", hosts.read_text()))
+        run = playbook(BOOK, inventories=three)
+        refused(run, rf"2 Mesos masters are declared \(http://{address('m1')}:5050, http://{address('m2')}:5050\)")
+
+    def test_no_such_group(self, three: tuple[Path, ...]) -> None:
+        run = playbook(BOOK, inventories=three, variables={"scaleio_group": "mesos_agent"})
+        refused(run, r"the group of members is empty or unknown, so there is nothing to plan")
+
+    def test_no_such_cluster(self, three: tuple[Path, ...]) -> None:
+        run = playbook("holdfast.stateful.plan", inventories=three, variables={"cluster": "other"})
+        refused(run, r"there is no cluster other; the inventory has scaleio")
+
+    def test_cluster_is_no_name(self, three: tuple[Path, ...]) -> None:
+        """A cluster's name is a part of file names on every member."""
+        for value, sentence in (
+            (["a"], r"scaleio_cluster must be a text, and this is a list: \['a'\]"),
+            ("../a", r"scaleio_cluster is '\.\./a'; files are named after it"),
+        ):
+            run = playbook(BOOK, inventories=three, variables={"scaleio_cluster": value})
+            refused(run, sentence)
+
+    def test_no_leader(self, three: tuple[Path, ...]) -> None:
+        stopped = ("m1", "m2")
+        for master in stopped:
+            on(master, "systemctl", "stop", "mesos-master")
+        try:
+            until(lambda: not knows_a_leader("m3"))
+            run = playbook(BOOK, inventories=three)
+            refused(run, r"the master http://\S+ knows no leader \(.*\); wait for an election, or look at ZooKeeper")
+        finally:
+            for master in stopped:
+                on(master, "systemctl", "start", "mesos-master")
+
+    def test_wrong_password(self, three: tuple[Path, ...], guarded_masters: str) -> None:
+        """Refused without a password, refused with a wrong one; with the right one the plan is made."""
+        run = playbook(BOOK, inventories=three)
+        refused(run, r"the master http://\S+ answers 401: it wants a user and a password, and none were given")
+        known = {"scaleio_master_username": "holdfast", "scaleio_master_password": "wrong"}
+        run = playbook(BOOK, inventories=three, variables=known)
+        refused(run, r"the master http://\S+ answers 401: it refuses the password of the user 'holdfast'; correct them")
+        known["scaleio_master_password"] = guarded_masters
+        run = playbook(BOOK, "--check", inventories=three, variables=known).expect(0)
+        assert sorted(run.changed()) == ["agent01", "agent02", "agent04"]
