@@ -97,17 +97,12 @@ def test_files_are_exact_to_the_byte_and_nothing_else_is_there(reach: Callable[[
         assert sorted(remote.file("/etc/mesos-slave").listdir()) == ["attributes", "hostname", "ip", "work_dir"]
         file = remote.file(f"{ATTRIBUTES}/scaleio-sds-qe")
         assert (file.user, file.group, file.mode, file.content) == ("root", "root", 0o644, b"/dev/xvdf\n")
+        assert remote.service("mesos-slave").is_running and remote.service("mesos-slave").is_enabled
 
 
 def test_the_leading_master_shows_exactly_the_wanted_attributes() -> None:
     assert registered() == dict.fromkeys(AGENTS, SHOWN)
     assert len(agents_at_master()) == 16
-
-
-def test_every_agent_is_up_by_its_unit(reach: Callable[[str], Any]) -> None:
-    for host in AGENTS:
-        unit = reach(host).service("mesos-slave")
-        assert unit.is_running and unit.is_enabled, host
 
 
 def test_the_check_run_predicted_exactly_what_the_run_did(predicted: Run, first: Run) -> None:

@@ -56,11 +56,12 @@ FILES_DEVELOPMENT = {
 
 
 def test_every_agent_was_restarted_once_with_the_attributes_of_its_pool() -> None:
-    for hosts, argv in ((QE, ARGV_QE), (DEVELOPMENT, ARGV_DEVELOPMENT)):
-        for host in hosts:
-            started = started_with(host)
-            assert len(started) == 2, host
-            assert started[-1] == argv.format(host=host, address=address(host)).split()
+    expected = dict.fromkeys(QE, ARGV_QE) | dict.fromkeys(DEVELOPMENT, ARGV_DEVELOPMENT)
+    started = {host: started_with(host) for host in expected}
+    assert {host: len(argvs) for host, argvs in started.items()} == dict.fromkeys(expected, 2)
+    assert {host: argvs[-1] for host, argvs in started.items()} == {
+        host: argv.format(host=host, address=address(host)).split() for host, argv in expected.items()
+    }
 
 
 def test_files_are_exact_to_the_byte() -> None:
