@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 # The scenario that runs a second time, on the newest ansible-core.
-export NEWEST_SCENARIO ?= scaleio_imperative
+export NEWEST_SCENARIO ?= scaleio_two_pools
 steps = $(PYTHON) tools/steps.py
 # Runs a command in the main environment.
 within = eval "$$($(PYTHON) tools/environments.py export)" &&
