@@ -4,7 +4,7 @@
 
 """The article's cluster after its first deployment: sixteen equal agents in one pool (scenario scaleio_imperative).
 
-Prepare has recorded a check run and converge the real one, both before this file runs.
+Cleanup has recorded a check run and converge the real one, both before this file runs.
 """
 
 from __future__ import annotations
