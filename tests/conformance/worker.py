@@ -731,6 +731,8 @@ GROUPS: dict[str, Callable[[list[Case], dict[str, Any]], Seen]] = {
 
 
 def main() -> None:
+    # A build server may run under nohup; programs would inherit that a hang-up is ignored.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     task = json.load(sys.stdin)
     prepare_host(task["product"], task["locale"])
     json.dump(GROUPS[task["group"]](task["cases"], task["product"]), sys.stdout)
