@@ -395,6 +395,14 @@ class TestRuns:
         assert run.status not in (0, None) and run.changed() == {}
         assert re.search(r"bypasses? the host loop.*not supported in the free strategy", " ".join(run.output.split()))
 
+    def test_a_file_that_is_not_utf8(self, three: tuple[Path, ...], tmp_path: Path) -> None:
+        """Refused by Ansible itself, before the role is asked."""
+        variables = tmp_path / "variables.yml"
+        variables.write_bytes(b"scaleio_sds: {engin\xffeering: {qe: [/dev/xvdf]}}\n")
+        run = playbook(BOOK, "-e", f"@{variables}", inventories=three)
+        assert run.status != 0 and run.results == []
+        assert "'utf-8' codec can't" in run.output, run.output
+
     def test_two_masters(self, three: tuple[Path, ...]) -> None:
         hosts = three[0]
         hosts.write_text(re.sub(r"    m3:.*\n(      .*\n)*", "", hosts.read_text()))
