@@ -82,7 +82,7 @@ def ext4_mounts(mountinfo: str) -> list[str]:
 def start(lab: Lab, host: str) -> str:
     """Start a host that is down, with a new boot ID as after any boot."""
     _known(lab, host)
-    if host not in hosts.containers(lab.state):
+    if host not in hosts.intact(lab.state):
         raise LabError(f"{host} was never made: make it with `lab up {host}`.")
     if hosts.pid(lab.state, host) is not None:
         raise LabError(f"{host} runs already.")

@@ -37,11 +37,13 @@ class Container:
     """A host as podman has it.
 
     :param state: podman's word. :param config: hash of all that the host was made from.
+    :param alive: its first process is there.
     """
 
     name: str
     state: str
     config: str
+    alive: bool
 
     @property
     def running(self) -> bool:
@@ -49,8 +51,11 @@ class Container:
 
     @property
     def whole(self) -> bool:
-        """Whether it was made to the end, not left by a run that was killed."""
-        return self.state in ("running", "exited", "stopped", "paused")
+        """Whether it was made to the end, and podman knows how it is.
+
+        A run that was killed leaves the half of a host. One that was killed together with podman's monitor counts as running for ever.
+        """
+        return self.alive if self.running else self.state in ("exited", "stopped", "paused")
 
 
 def containers(state: State) -> dict[str, Container]:
@@ -67,7 +72,22 @@ def containers(state: State) -> dict[str, Container]:
                 f"end that one with `HOLDFAST_LAB_STATE={labels[LABEL]} python3 -m lab down`."
             )
         name = entry["Names"][0].removeprefix("holdfast-")
-        found[name] = Container(name, entry["State"], labels.get("holdfast.config", ""))
+        alive = pid(state, name) is not None
+        found[name] = Container(name, entry["State"], labels.get("holdfast.config", ""), alive)
+    return found
+
+
+def intact(state: State) -> dict[str, Container]:
+    """The same, for work that goes on with the hosts as they are.
+
+    :raises LabError: some cannot be started or stopped any more.
+    """
+    found = containers(state)
+    broken = sorted(name for name, container in found.items() if not container.whole)
+    if broken:
+        raise LabError(
+            f"{', '.join(broken)}: half made, or ended together with podman's monitor: `lab up` removes and makes them anew."
+        )
     return found
 
 

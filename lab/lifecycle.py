@@ -50,7 +50,7 @@ class Lab:
             built = time.monotonic()
             hosts.wait_alone()
             if not all(found.whole for found in hosts.containers(self.state).values()):
-                say("hosts: removing what a killed run has left")
+                say("hosts: removing what was killed")
                 self._remove_all(machine)
             name = network.ensure(machine, self.state)
             self.state.make_key()
@@ -192,7 +192,7 @@ class Lab:
 
     def _settle(self, wanted: Sequence[Host]) -> None:
         with self.state.lock():
-            present = hosts.containers(self.state)
+            present = hosts.intact(self.state)
             there = [host for host in wanted if host.name in present]
             if not there:
                 raise LabError("no host runs: start the lab with `lab up`.")
@@ -244,6 +244,7 @@ class Lab:
             state, memory = "absent", ""
             if host.name in present:
                 state = "running" if present[host.name].running else "down"
+                state = state if present[host.name].whole else "broken"
             if state == "running":
                 memory = f"{hosts.memory(self.state, host.name) >> 20} MB"
             there = [f"{node.name}:{node.sectors >> 21}G" for node in disks.look(self.state, host.name)]

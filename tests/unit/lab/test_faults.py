@@ -24,7 +24,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     state = State(tmp_path)
     state.network.write_text("10.0.0")
     monkeypatch.setattr(hosts, "pid", lambda _, name: {"m1": 1001, "agent01": 1002}.get(name))
-    monkeypatch.setattr(hosts, "containers", lambda _: {"m1": None, "agent01": None, "agent02": None})
+    monkeypatch.setattr(hosts, "intact", lambda _: {"m1": None, "agent01": None, "agent02": None})
     monkeypatch.setattr(disks, "look", lambda _, name: [Node("xvdf", (7, 1), 8, {})])
     return Lab(inventory.load(), state)
 

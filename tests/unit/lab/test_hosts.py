@@ -82,9 +82,22 @@ def test_the_command_that_makes_a_host(state: State) -> None:
 
 def test_hosts_that_exist(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "run", lambda *argv: LISTING % ("running", state.root))
-    assert hosts.containers(state) == {"m1": hosts.Container("m1", "running", "abc")}
+    monkeypatch.setattr(hosts, "pid", lambda *_: 4711)
+    assert hosts.containers(state) == hosts.intact(state) == {"m1": hosts.Container("m1", "running", "abc", True)}
+    assert hosts.containers(state)["m1"].whole
+    monkeypatch.setattr(hosts, "pid", lambda *_: None)
     monkeypatch.setattr(hosts, "run", lambda *argv: LISTING % ("exited", state.root))
-    assert not hosts.containers(state)["m1"].running
+    assert not hosts.intact(state)["m1"].running
+
+
+@pytest.mark.parametrize("word", ["running", "created"])
+def test_a_host_that_podman_cannot_start_or_stop_any_more(
+    state: State, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.setattr(hosts, "run", lambda *argv: LISTING % (word, state.root))
+    assert not hosts.containers(state)["m1"].whole
+    with pytest.raises(LabError, match="^m1: half made, or ended together with podman's monitor: `lab up` removes"):
+        hosts.intact(state)
 
 
 def test_hosts_of_another_lab_are_left_alone(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
