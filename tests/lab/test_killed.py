@@ -42,9 +42,6 @@ from tests.lab.harness import (
     until,
 )
 
-# It needs a machine without other work: a kill that comes late proves nothing. `make soak` runs it.
-pytestmark = pytest.mark.soak
-
 BOOK = "holdfast.stateful.scaleio_imperative"
 LOCK = "/var/lib/holdfast/scaleio/scaleio.lock"
 
