@@ -96,7 +96,7 @@ def test_a_host_that_podman_cannot_start_or_stop_any_more(
 ) -> None:
     monkeypatch.setattr(hosts, "run", lambda *argv: LISTING % (word, state.root))
     assert not hosts.containers(state)["m1"].whole
-    with pytest.raises(LabError, match="^m1: half made, or ended together with podman's monitor: `lab up` removes"):
+    with pytest.raises(LabError, match=r"^m1: half made, or ended together with podman's monitor: `lab up` removes"):
         hosts.intact(state)
 
 
