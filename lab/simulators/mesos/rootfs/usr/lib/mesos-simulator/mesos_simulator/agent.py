@@ -18,6 +18,7 @@ from mesos_simulator import (
     attributes,
     build,
     checkpoint,
+    checkpointed_work,
     daemon,
     detector,
     jsonify,
@@ -117,37 +118,36 @@ class Agent:
 
     def _recover(self) -> str | None:
         boot_id = checkpoint.kernel_boot_id()
+        policy, strict = self.flags["reconfiguration_policy"], self.flags["strict"]
         try:
-            kept = recovery.recover(
-                self._paths, self.info, self.flags["reconfiguration_policy"], self.flags["strict"], boot_id
-            )
-            self._recover_resources()
-        except (recovery.RecoveryFailed, resources.InvalidResources) as error:
+            found = recovery.recover(self._paths, self.info, policy, strict, boot_id)
+        except recovery.RecoveryFailed as error:
             advice = recovery.advice(self._paths.work_dir)
             log.exit("slave.cpp:8355", f"Failed to perform recovery: {error}\n{advice}")
-        if kept:
-            self._recover_frameworks(kept)
+        # Dynamic reservations and volumes lie beside the agent IDs and outlive them (state.cpp: recover; case l1).
+        self.checkpointed_resources = found.reserved
+        for framework in found.frameworks:
+            self._recover_framework(str(found.agent_id), framework)
         checkpoint.write(self._paths.boot_id, boot_id.encode("ascii"))
         os.makedirs(os.path.join(self._paths.work_dir, "provisioner"), exist_ok=True)
         log.info("slave.cpp:8224", "Recovering executors")
         # Live executors have this long to come back, and the agent waits all of it (executors across restart).
         pause = self.flags["executor_reregistration_timeout"] if self.frameworks else _RECOVERY_SECONDS
         time.sleep(pause)
-        return kept
+        return found.agent_id
 
-    def _recover_resources(self) -> None:
-        """Dynamic reservations and volumes lie beside the agent IDs and outlive them (state.cpp: recover; case l1)."""
-        self.checkpointed_resources = checkpoint.read_json(self._paths.resources) or []
-        resources.apply_reservations(self.info["resources"], self.checkpointed_resources)
-
-    def _recover_frameworks(self, agent_id: str) -> None:
-        """Only frameworks that checkpoint are on disk; the others' executors ended with the agent."""
-        directory = self._paths.frameworks(agent_id)
-        for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
-            framework = checkpoint.read_json(os.path.join(directory, name, "framework.info"))
-            if framework:
-                log.info("slave.cpp:8474", f"Recovering framework {framework['id']}")
-                self.frameworks.append(framework)
+    def _recover_framework(self, agent_id: str, framework: dict[str, Any]) -> None:
+        """Only frameworks that checkpoint are on disk; the others' executors ended with the agent, lost ones end now."""
+        log.info("slave.cpp:8474", f"Recovering framework {framework['id']}")
+        executors = framework["executors"]
+        for executor in executors:
+            log.info("slave.cpp:10498", f"Recovering executor '{executor['id']}' of framework {framework['id']}")
+        ends = self.flags["recover"] == "cleanup"
+        lost = [executor for executor in executors if executor.pop("lost") or ends]
+        checkpointed_work.complete(self._paths, agent_id, {**framework, "executors": lost})
+        framework["executors"] = [executor for executor in executors if executor not in lost]
+        if framework["executors"]:
+            self.frameworks.append(framework)
 
     # --- registration ---
 
@@ -303,8 +303,7 @@ class Agent:
             )
             self.frameworks.append(framework)
             if framework["checkpoint"]:
-                directory = self._paths.frameworks(self.agent_id)
-                checkpoint.write_json(os.path.join(directory, framework_id, "framework.info"), framework)
+                checkpointed_work.write(self._paths, self.agent_id, framework)
             self._report_work()
         return {"framework_id": framework_id, "agent_id": self.agent_id, "tasks": wanted["tasks"]}
 
@@ -314,12 +313,11 @@ class Agent:
             wanted = self.checkpointed_resources + reserved
             resources.apply_reservations(self.info["resources"], wanted)
             self.checkpointed_resources = wanted
-            checkpoint.write_json(self._paths.resources, wanted)
+            checkpoint.write_resources(self._paths, wanted)
             for resource in reserved:
                 if "disk" in resource:
-                    inside = os.path.join(
-                        "volumes", "roles", resources.role_of(resource), resource["disk"]["persistence"]["id"]
-                    )
+                    role = resources.role_of(resource).replace("/", " ")  # paths.cpp: getPersistentVolumePath
+                    inside = os.path.join("volumes", "roles", role, resource["disk"]["persistence"]["id"])
                     os.makedirs(os.path.join(self._paths.work_dir, inside), exist_ok=True)
             self._report_work()
         return {"agent_id": self.agent_id, "reserved": reserved}
@@ -329,15 +327,13 @@ class Agent:
             self._link.send(type="work", frameworks=self.frameworks, checkpointed_resources=self.checkpointed_resources)
 
     def _shutdown_framework(self, framework_id: str) -> None:
-        """A framework was torn down: its executors end, its checkpoint goes."""
+        """A framework was torn down: its executors end."""
         for framework in [item for item in self.frameworks if item["id"] == framework_id]:
             log.info("slave.cpp:4160", f"Shutting down framework {framework_id}")
             self.frameworks.remove(framework)
             self.completed_frameworks.append(framework)
-            try:
-                os.unlink(os.path.join(self._paths.frameworks(self.agent_id), framework_id, "framework.info"))
-            except FileNotFoundError:
-                pass  # it did not checkpoint
+            if framework["checkpoint"]:
+                checkpointed_work.complete(self._paths, self.agent_id, framework)
         self._report_work()
 
     # --- end ---

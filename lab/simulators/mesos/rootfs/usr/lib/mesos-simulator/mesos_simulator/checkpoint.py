@@ -5,24 +5,31 @@
 
 meta/boot_id                    36 bytes without newline, mode 0600
 meta/slaves/latest              absolute link to the directory of the newest agent ID
-meta/slaves/<id>/slave.info     4 bytes little-endian length, then a SlaveInfo in wire format, mode 0600
-meta/slaves/<id>/frameworks/    planted frameworks that checkpoint (JSON, the simulator's own form)
-meta/resources/resources.info   dynamic reservations and volumes (JSON, the simulator's own form); beside the IDs,
-                                hence recovered under a new agent ID too, as in the product
+meta/slaves/<id>/slave.info     one SlaveInfo, mode 0600
+meta/slaves/<id>/frameworks/    frameworks that checkpoint: checkpointed_work.py
+meta/resources/                 dynamic reservations and volumes, twice: resources_and_operations.state is one ResourceState,
+                                which is what recovery reads, resources.info is one Resource after the other, for older
+                                agents; beside the IDs, hence recovered under a new agent ID too
+
+A record is a length in 4 bytes, little-endian, and a message in wire format (3rdparty/stout/include/stout/protobuf.hpp).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from typing import Any
 
-from mesos_simulator import protobuf
+from mesos_simulator import protobuf, resources
+from mesos_simulator.log import log
 
 
 class CorruptCheckpoint(Exception):
-    """A checkpoint that cannot be read; the message is the product's."""
+    """A checkpoint that cannot be read; the message is the product's, `sound` the bytes before the corrupt record."""
+
+    def __init__(self, message: str, sound: int = 0) -> None:
+        super().__init__(message)
+        self.sound = sound
 
 
 class Paths:
@@ -34,6 +41,7 @@ class Paths:
         self.boot_id = os.path.join(self.meta, "boot_id")
         self.slaves = os.path.join(self.meta, "slaves")
         self.latest = os.path.join(self.slaves, "latest")
+        self.resource_state = os.path.join(self.meta, "resources", "resources_and_operations.state")
         self.resources = os.path.join(self.meta, "resources", "resources.info")
 
     def slave_info(self, agent_id: str) -> str:
@@ -52,39 +60,95 @@ def write(path: str, content: bytes) -> None:
     os.replace(temporary, path)
 
 
-def write_slave_info(paths: Paths, info: dict[str, Any]) -> None:
-    """First registration under an ID: slave.info, then the link (slave.cpp: registered)."""
-    agent_id = info["id"]["value"]
-    content = protobuf.encode("SlaveInfo", info)
-    directory = os.path.join(paths.slaves, agent_id)
-    os.makedirs(os.path.join(directory, "resource_provider_registry"), exist_ok=True)
-    write(paths.slave_info(agent_id), struct.pack("<I", len(content)) + content)
-    temporary = f"{paths.latest}.{os.getpid()}"
+def link_latest(directory: str) -> None:
+    """Makes `directory`, and lets the link "latest" beside it lead there (src/slave/paths.cpp: create*Directory)."""
+    os.makedirs(directory, exist_ok=True)
+    latest = os.path.join(os.path.dirname(directory), "latest")
+    temporary = f"{latest}.{os.getpid()}"
     os.symlink(directory, temporary)
-    os.replace(temporary, paths.latest)
+    os.replace(temporary, latest)
 
 
-def read_slave_info(path: str) -> dict[str, Any] | None:
-    """None when the file is missing or empty: the agent died before it was written (recorded cases l3, l4, l5)."""
-    try:
+# --- records ---
+
+
+def record(message: str, value: dict[str, Any]) -> bytes:
+    """One record."""
+    content = protobuf.encode(message, value)
+    return struct.pack("<I", len(content)) + content
+
+
+def records(message: str, content: bytes, *, partial: bool = False) -> tuple[list[dict[str, Any]], int]:
+    """All records of a file, and where the last one of them ends.
+
+    With `partial` the file may end inside a record, which is then left out. CorruptCheckpoint says otherwise, and of a
+    message that does not parse always, what stout's protobuf::read does.
+    """
+    found = []
+    position = 0
+    while position < len(content):
+        size = struct.unpack_from("<I", content, position)[0] if position + 4 <= len(content) else None
+        end = position + 4 + (size or 0)
+        if size is None or end > len(content):
+            if partial:
+                break
+            what = "size" if size is None else f"message of size {size} bytes"
+            raise CorruptCheckpoint(f"Failed to read {what}: hit EOF unexpectedly, possible corruption", position)
+        try:
+            found.append(protobuf.decode(message, content[position + 4 : end]))
+        except protobuf.DecodeError:
+            raise CorruptCheckpoint("Failed to deserialize message", position) from None
+        position = end
+    return found, position
+
+
+class Reader:
+    """Reads checkpoints for a recovery; with --no-strict what is corrupt is only warned of."""
+
+    def __init__(self, strict: bool) -> None:
+        self._strict = strict
+
+    def one(self, message: str, path: str, what: str) -> dict[str, Any] | None:
+        """The record of a file of which `what` tells in the log.
+
+        None when it is missing or empty, as if the agent had died before it was written (recorded cases l3, l4).
+        """
+        if not os.path.exists(path):
+            log.warning("state.cpp:190", f"Failed to find {what} file '{path}'")
+            return None
+        found = self.all(message, path, f"{what} from", only_first=True)
+        if os.path.getsize(path) == 0:
+            log.warning("state.cpp:215", f"Found empty {what} file '{path}'")
+        return found[0] if found else None
+
+    def all(self, message: str, path: str, what: str, *, only_first: bool = False) -> list[dict[str, Any]]:
+        """All records of a file, or the first one, behind which nothing is looked at."""
         with open(path, "rb") as file:
             content = file.read()
-    except FileNotFoundError:
-        return None
-    if not content:
-        return None
-    prefix = f"Failed to read agent info from '{path}': "
-    if len(content) < 4:
-        raise CorruptCheckpoint(f"{prefix}Failed to read size: hit EOF unexpectedly, possible corruption")
-    size = struct.unpack("<I", content[:4])[0]
-    if len(content) - 4 < size:
-        raise CorruptCheckpoint(
-            f"{prefix}Failed to read message of size {size} bytes: hit EOF unexpectedly, possible corruption"
-        )
-    try:
-        return protobuf.decode("SlaveInfo", content[4 : 4 + size])
-    except protobuf.DecodeError:
-        raise CorruptCheckpoint(f"{prefix}Failed to deserialize message") from None
+        if only_first and len(content) >= 4:
+            content = content[: 4 + struct.unpack_from("<I", content)[0]]
+        try:
+            return records(message, content)[0]
+        except CorruptCheckpoint as error:
+            self.fail(f"Failed to read {what} '{path}': {error}")
+            return []
+
+    def fail(self, text: str) -> None:
+        """Something is corrupt."""
+        if self._strict:
+            raise CorruptCheckpoint(text)
+        log.warning("state.cpp:205", text)
+
+
+# --- the agent's own files ---
+
+
+def write_slave_info(paths: Paths, info: dict[str, Any]) -> None:
+    """First registration under an ID: slave.info, then the link (slave.cpp: registered)."""
+    path = paths.slave_info(info["id"]["value"])
+    os.makedirs(os.path.join(os.path.dirname(path), "resource_provider_registry"), exist_ok=True)
+    write(path, record("SlaveInfo", info))
+    link_latest(os.path.dirname(path))
 
 
 def kernel_boot_id() -> str:
@@ -102,15 +166,21 @@ def rebooted(paths: Paths, boot_id: str) -> bool:
         return False
 
 
-def write_json(path: str, value: Any) -> None:
-    """One of the simulator's own files."""
-    write(path, json.dumps(value, indent=1).encode("ascii"))
+def write_resources(paths: Paths, reserved: list[dict[str, Any]]) -> None:
+    """Dynamic reservations and volumes, the old file in the format of old agents (slave.cpp: checkpointResourceState)."""
+    state = {"resources": [resources.post_refinement(resource) for resource in reserved]}
+    write(paths.resource_state, record("ResourceState", state))
+    old = (record("Resource", resources.pre_refinement(resource)) for resource in reserved)
+    write(paths.resources, b"".join(old))
 
 
-def read_json(path: str) -> Any:
-    """One of the simulator's own files; None when it is missing."""
-    try:
-        with open(path, encoding="ascii") as file:
-            return json.load(file)
-    except FileNotFoundError:
-        return None
+def read_resources(paths: Paths, reader: Reader) -> list[dict[str, Any]]:
+    """What `write_resources` wrote; the old file only counts where the new one is missing (ResourcesState::recover)."""
+    if os.path.exists(paths.resource_state):
+        states = reader.all("ResourceState", paths.resource_state, "resource and operations file", only_first=True)
+        return [resources.from_checkpoint(item) for state in states for item in state.get("resources", [])]
+    log.info("state.cpp:913", f"No committed checkpointed resources and operations found at '{paths.resource_state}'")
+    if not os.path.exists(paths.resources):
+        log.info("state.cpp:919", f"No committed checkpointed resources found at '{paths.resources}'")
+        return []
+    return [resources.from_checkpoint(item) for item in reader.all("Resource", paths.resources, "resources file")]

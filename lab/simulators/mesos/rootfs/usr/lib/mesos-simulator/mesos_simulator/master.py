@@ -230,6 +230,7 @@ class Master:
         if info != record.info:
             self._commit(lambda state: state["agents"].update({record.agent_id: info}))
         was_disconnected = record.link is None
+        self._fail_missing_tasks(record, message["frameworks"])
         record.take(info, message, connection)
         if was_disconnected and not record.deactivated:
             log.info("master.cpp:7342", f"Reactivating re-registered agent {record}")
@@ -420,6 +421,17 @@ class Master:
             place = f"task {task['id']} of framework {framework['id']}"
             log.info("master.cpp:8212", f"Sending status update TASK_LOST for {place} '{message}'")
             self._complete(lost, executor["id"], framework, record.agent_id)
+
+    def _fail_missing_tasks(self, record: AgentRecord, reported: list[dict[str, Any]]) -> None:
+        """An agent that came back without an executor says so of its tasks (slave.cpp: sendExecutorTerminatedStatusUpdate)."""
+        alive = {executor["container"] for framework in reported for executor in framework["executors"]}
+        end = {"state": "TASK_FAILED", "source": "SOURCE_SLAVE", "reason": "REASON_EXECUTOR_TERMINATED"}
+        message = "Abnormal executor termination: unknown container"
+        for framework in record.frameworks:
+            for executor, task in work.tasks_of(framework):
+                if executor["container"] not in alive:
+                    failed = {**task, **end, "message": message, "timestamp": time.time()}
+                    self._complete(failed, executor["id"], framework, record.agent_id)
 
     def _complete(self, task: dict[str, Any], executor_id: str, framework: dict[str, Any], agent_id: str) -> None:
         entry = {"task": task, "executor_id": executor_id, "framework": framework, "agent_id": agent_id}

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
-from mesos_simulator import checkpoint, compatibility
+from mesos_simulator import checkpoint, checkpointed_work, compatibility, resources
 from mesos_simulator.log import log
 
 
@@ -16,55 +16,77 @@ class RecoveryFailed(Exception):
     """The agent ends with status 1; the message follows "Failed to perform recovery: "."""
 
 
-def recover(paths: checkpoint.Paths, info: dict[str, Any], policy: str, strict: bool, boot_id: str) -> str | None:
-    """The agent ID to keep, or None for a new one.
+class Recovered(NamedTuple):
+    """What an agent starts with; without an ID to keep there are no frameworks either."""
+
+    agent_id: str | None
+    reserved: list[dict[str, Any]]
+    frameworks: list[dict[str, Any]]
+
+
+def recover(paths: checkpoint.Paths, info: dict[str, Any], policy: str, strict: bool, boot_id: str) -> Recovered:
+    """What is checkpointed and still fits; RecoveryFailed where the product ends.
 
     `info` is what the flags say now, without an ID. Blocks while boot_id cannot be read (recorded case "while recovering").
     """
     log.info("state.cpp:68", f"Recovering state from '{paths.meta}'")
-    rebooted = os.path.isdir(paths.meta) and _report_state(paths, boot_id)
-    old = _latest(paths, strict)
+    try:
+        state = _read(paths, checkpoint.Reader(strict), boot_id)
+    except checkpoint.CorruptCheckpoint as error:
+        raise RecoveryFailed(str(error)) from None
     log.info("slave.cpp:7742", f"Finished recovering checkpointed state from '{paths.meta}', beginning agent recovery")
-    if old is None:
-        return None
+    try:
+        resources.apply_reservations(info["resources"], state.reserved)
+    except resources.InvalidResources as error:
+        own, reserved = resources.display(info["resources"]), resources.display(state.reserved)
+        text = f"Checkpointed resources {reserved} are incompatible with agent resources {own}: {error}"
+        raise RecoveryFailed(text) from None
+    if state.old is None:
+        return Recovered(None, state.reserved, [])
     check = compatibility.additive if policy == "additive" else compatibility.equal
-    reason = check(old, {**info, "id": old["id"]})
+    reason = check(state.old, {**info, "id": state.old["id"]})
     if reason is None:
-        return str(old["id"]["value"])
-    if not rebooted:
+        return Recovered(state.old["id"]["value"], state.reserved, state.frameworks)
+    if not state.rebooted:
         raise RecoveryFailed(reason)
     log.warning("slave.cpp:7961", f"Falling back to recover as a new agent due to error: {reason}")
     os.unlink(paths.latest)
-    return None
+    return Recovered(None, state.reserved, [])
 
 
-def _report_state(paths: checkpoint.Paths, boot_id: str) -> bool:
-    """Says what the checkpoint holds beside the agent's information; whether the host was rebooted since."""
-    if not os.path.exists(paths.resources):
-        operations = os.path.join(os.path.dirname(paths.resources), "resources_and_operations.state")
-        log.info("state.cpp:913", f"No committed checkpointed resources and operations found at '{operations}'")
-        log.info("state.cpp:919", f"No committed checkpointed resources found at '{paths.resources}'")
+class _State(NamedTuple):
+    """What is on disk (src/slave/state.hpp: State)."""
+
+    reserved: list[dict[str, Any]]
+    rebooted: bool
+    old: dict[str, Any] | None
+    frameworks: list[dict[str, Any]]
+
+
+def _read(paths: checkpoint.Paths, reader: checkpoint.Reader, boot_id: str) -> _State:
+    """Resources first, whatever becomes of the rest (state.cpp: recover)."""
+    if not os.path.isdir(paths.meta):
+        return _State([], False, None, [])
+    reserved = checkpoint.read_resources(paths, reader)
     rebooted = checkpoint.rebooted(paths, boot_id)
     if rebooted:
         log.info("state.cpp:100", "Agent host rebooted")
-    return rebooted
+    directory = _latest(paths)
+    old = directory and reader.one("SlaveInfo", os.path.join(directory, "slave.info"), "agent info")
+    if not directory or not old:
+        return _State(reserved, rebooted, None, [])
+    frameworks = checkpointed_work.read(paths, os.path.basename(directory), reader, rebooted)
+    return _State(reserved, rebooted, old, frameworks)
 
 
-def _latest(paths: checkpoint.Paths, strict: bool) -> dict[str, Any] | None:
-    """The SlaveInfo that meta/slaves/latest leads to; a plain directory in the place of the link will do (case l9)."""
+def _latest(paths: checkpoint.Paths) -> str | None:
+    """Where meta/slaves/latest leads to; a plain directory in the place of the link will do (case l9)."""
     if not os.path.lexists(paths.latest):
-        if os.path.isdir(paths.meta):
-            log.info("state.cpp:112", f"Failed to find the latest agent from '{paths.meta}'")
+        log.info("state.cpp:112", f"Failed to find the latest agent from '{paths.meta}'")
         return None
     if not os.path.isdir(paths.latest):
         raise RecoveryFailed("Failed to find latest agent: No such file or directory")  # case l2
-    try:
-        return checkpoint.read_slave_info(os.path.join(os.path.realpath(paths.latest), "slave.info"))
-    except checkpoint.CorruptCheckpoint as error:
-        if strict:
-            raise RecoveryFailed(str(error)) from None
-        log.warning("state.cpp:160", str(error))
-        return None
+    return os.path.realpath(paths.latest)
 
 
 def advice(work_dir: str) -> str:

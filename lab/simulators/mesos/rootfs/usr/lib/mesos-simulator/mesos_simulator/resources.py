@@ -136,13 +136,36 @@ def endpoint_form(resource: dict[str, Any]) -> dict[str, Any]:
     return form
 
 
+def post_refinement(resource: dict[str, Any]) -> dict[str, Any]:
+    """A reserved resource in today's format, without the old fields (src/common/resources_utils.cpp)."""
+    return {name: value for name, value in resource.items() if name != "role"}
+
+
+def pre_refinement(resource: dict[str, Any]) -> dict[str, Any]:
+    """A resource with one dynamic reservation as agents before 1.4 write it (resources_utils.cpp: downgradeResources)."""
+    form = {name: value for name, value in resource.items() if name != "reservations"}
+    principal = resource["reservations"][-1].get("principal")
+    return {**form, "reservation": {"principal": principal} if principal else {}}
+
+
+def from_checkpoint(resource: dict[str, Any]) -> dict[str, Any]:
+    """A reserved resource out of either format (resources_utils.cpp: upgradeResources)."""
+    form = {name: value for name, value in resource.items() if name != "reservation"}
+    if "reservation" in resource:
+        form["reservations"] = [{"type": "DYNAMIC", "role": resource["role"], **resource["reservation"]}]
+    return {**form, "role": role_of(form)}
+
+
 def display(resources: Iterable[dict[str, Any]]) -> str:
     """As log lines have them: "cpus:2; mem:1024"."""
     parts = []
     for resource in resources:
-        kind = resource["reservations"][-1]["type"] if resource.get("reservations") else "STATIC"
-        role = f"(reservations: [({kind},{role_of(resource)})])" if is_reserved(resource) else ""
-        parts.append(f"{resource['name']}{role}:{values.display(resource)}")
+        reservation = (resource.get("reservations") or [{"type": "STATIC"}])[-1]
+        words = (reservation["type"], role_of(resource), reservation.get("principal"))
+        role = f"(reservations: [({','.join(filter(None, words))})])" if is_reserved(resource) else ""
+        disk = resource.get("disk")
+        volume = f"[{disk['persistence']['id']}:{disk['volume']['container_path']}]" if disk else ""
+        parts.append(f"{resource['name']}{role}{volume}:{values.display(resource)}")
     return "; ".join(parts)
 
 
@@ -158,16 +181,15 @@ def apply_reservations(resources: list[dict[str, Any]], checkpointed: list[dict[
     """
     total = [json.loads(json.dumps(resource)) for resource in resources]
     for reserved in checkpointed:
-        left = reserved["scalar"]["value"]
-        for resource in total:
-            if resource["name"] == reserved["name"] and not is_reserved(resource) and resource["type"] == "SCALAR":
-                taken = min(left, resource["scalar"]["value"])
-                resource["scalar"]["value"] = round(resource["scalar"]["value"] - taken, 3)
-                left = round(left - taken, 3)
-        if left:
-            raise InvalidResources(
-                f"Incompatible agent resources: {display(total)} does not contain {display([reserved])}"
-            )
+        name, left = reserved["name"], reserved["scalar"]["value"]
+        free = [item for item in total if item["name"] == name and item["type"] == "SCALAR" and not is_reserved(item)]
+        if round(sum(item["scalar"]["value"] for item in free) - left, 3) < 0:
+            text = f"Incompatible agent resources: {display(total)} does not contain {display([scalar(name, left)])}"
+            raise InvalidResources(text)
+        for item in free:
+            taken = min(left, item["scalar"]["value"])
+            item["scalar"]["value"] = round(item["scalar"]["value"] - taken, 3)
+            left = round(left - taken, 3)
     return [
         resource for resource in total if resource["type"] != "SCALAR" or resource["scalar"]["value"]
     ] + checkpointed

@@ -1,0 +1,395 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Work in the agent's checkpoint: its form, what the collection reads of it, and what corruption does (mesos 1.11.0 src/slave)."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import observe
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos import wire
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos.test_observe import DOWN, a_host
+
+ROOTFS = Path(__file__).resolve().parents[3] / "lab" / "simulators" / "mesos" / "rootfs"
+sys.path.insert(0, str(ROOTFS / "usr/lib/mesos-simulator"))
+
+from mesos_simulator import checkpoint, checkpointed_work, protobuf, recovery, resources, work
+
+AGENT, FRAMEWORK, EXECUTOR, BOOT = "a1-S0", "m1-0000", "executor-web.1", "a-boot-id"
+CUT = "hit EOF unexpectedly, possible corruption"
+
+
+def own_info() -> dict[str, Any]:
+    given = resources.parse("cpus:2;mem:1024;disk:4096;ports:[31000-32000]", "*")
+    return {"hostname": "node1", "port": 5051, "resources": given, "attributes": []}
+
+
+def a_framework(paths: checkpoint.Paths) -> dict[str, Any]:
+    wanted = {"name": "marathon", "role": "web", "principal": "ops", "checkpoint": True, "hostname": "node1"}
+    amounts = {"tasks": ["web.1"], "cpus": 0.1, "mem": 32.0}
+    return work.new_framework(FRAMEWORK, {**wanted, **amounts}, AGENT, paths.work_dir)
+
+
+RESERVED = [
+    {
+        **resources.scalar("disk", 100.0, "database"),
+        "reservations": [{"type": "DYNAMIC", "role": "database", "principal": "ops"}],
+        "disk": {
+            "persistence": {"id": "vol1", "principal": "ops"},
+            "volume": {"mode": "RW", "container_path": "data"},
+        },
+    }
+]
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> checkpoint.Paths:
+    """An agent's work directory with one framework, one volume, and the boot ID of now."""
+    made = checkpoint.Paths(str(tmp_path))
+    checkpoint.write_slave_info(made, {**own_info(), "id": {"value": AGENT}})
+    checkpoint.write(made.boot_id, BOOT.encode())
+    checkpoint.write_resources(made, RESERVED)
+    checkpointed_work.write(made, AGENT, a_framework(made))
+    return made
+
+
+def recover(paths: checkpoint.Paths, *, strict: bool = True, boot_id: str = BOOT) -> recovery.Recovered:
+    return recovery.recover(paths, own_info(), "equal", strict, boot_id)
+
+
+def run_of(paths: checkpoint.Paths) -> Path:
+    """The newest run of the only executor."""
+    return Path(paths.frameworks(AGENT), FRAMEWORK, "executors", EXECUTOR, "runs/latest").resolve()
+
+
+# --- form ---
+
+
+def test_layout(paths: checkpoint.Paths) -> None:
+    top = Path(paths.work_dir)
+    framework = f"meta/slaves/{AGENT}/frameworks/{FRAMEWORK}"
+    executor = f"{framework}/executors/{EXECUTOR}"
+    container = run_of(paths).name
+    modes = {
+        str(path.relative_to(top)): stat.filemode(path.lstat().st_mode) for path in top.rglob("*") if not path.is_dir()
+    }
+    private, readable = "-rw-------", "-rw-r--r--"
+    assert modes == {
+        "meta/boot_id": private,
+        "meta/resources/resources.info": private,
+        "meta/resources/resources_and_operations.state": private,
+        f"meta/slaves/{AGENT}/slave.info": private,
+        f"{framework}/framework.info": private,
+        f"{framework}/framework.pid": private,
+        f"{executor}/executor.info": private,
+        f"{executor}/runs/{container}/http.marker": readable,
+        f"{executor}/runs/{container}/pids/forked.pid": private,
+        f"{executor}/runs/{container}/tasks/web.1/task.info": private,
+        f"{executor}/runs/{container}/tasks/web.1/task.updates": readable,
+    }
+    for link, target in (
+        ("meta/slaves/latest", f"meta/slaves/{AGENT}"),
+        (f"{executor}/runs/latest", f"{executor}/runs/{container}"),
+    ):
+        assert os.readlink(top / link) == str(top / target)
+
+
+def test_bytes(paths: checkpoint.Paths) -> None:
+    """Against an encoder of its own, with the numbers of mesos.proto."""
+
+    def content(path: str | Path) -> bytes:
+        return Path(path).read_bytes()
+
+    def identifier(field: int, value: str) -> bytes:
+        return wire.message(field, wire.text(1, value))
+
+    def held(field: int, name: str, amount: float) -> bytes:
+        amount_and_role = wire.message(3, wire.double(1, amount)) + wire.text(6, "*")
+        return wire.message(
+            field, wire.text(1, name) + wire.number(2, 0) + amount_and_role + wire.message(11, wire.text(1, "web"))
+        )
+
+    framework = Path(paths.frameworks(AGENT), FRAMEWORK)
+    head = wire.text(1, "root") + wire.text(2, "marathon") + identifier(3, FRAMEWORK)
+    flags = wire.double(4, 0.0) + wire.number(5, 1) + wire.text(7, "node1") + wire.text(8, "ops")
+    assert content(framework / "framework.info") == wire.record(
+        head + flags + wire.message(10, wire.number(1, 6)) + wire.text(12, "web")
+    )
+    assert content(framework / "framework.pid") == b"@0.0.0.0:0"
+    both = held(5, "cpus", 0.1) + held(5, "mem", 32.0)
+    assert content(framework / "executors" / EXECUTOR / "executor.info") == wire.record(
+        identifier(1, EXECUTOR) + both + identifier(8, FRAMEWORK) + wire.number(15, 2)
+    )
+    task = run_of(paths) / "tasks/web.1"
+    whose = identifier(3, FRAMEWORK) + identifier(4, EXECUTOR) + identifier(5, AGENT)
+    assert content(task / "task.info") == wire.record(
+        wire.text(1, "web.1")
+        + identifier(2, "web.1")
+        + whose
+        + wire.number(6, 6)
+        + held(7, "cpus", 0.1)
+        + held(7, "mem", 32.0)
+    )
+    updates, end = checkpoint.records("StatusUpdateRecord", content(task / "task.updates"))
+    assert end == len(content(task / "task.updates"))
+    assert [update["type"] for update in updates] == ["UPDATE", "ACK"]
+    assert updates[0]["update"]["status"]["state"] == "TASK_RUNNING"
+    assert updates[0]["update"]["uuid"] == updates[1]["uuid"]
+
+
+def test_resources_stand_in_both_formats(paths: checkpoint.Paths) -> None:
+    plain = wire.text(1, "disk") + wire.number(2, 0) + wire.message(3, wire.double(1, 100.0))
+    persistence = wire.message(1, wire.text(1, "vol1") + wire.text(2, "ops"))
+    volume = wire.message(7, persistence + wire.message(2, wire.text(1, "data") + wire.number(3, 1)))
+    new = plain + volume + wire.message(13, wire.text(1, "ops") + wire.text(3, "database") + wire.number(4, 2))
+    old = plain + wire.text(6, "database") + volume + wire.message(8, wire.text(1, "ops"))
+    assert Path(paths.resource_state).read_bytes() == wire.record(wire.message(1, new))
+    assert Path(paths.resources).read_bytes() == wire.record(old)
+    assert recover(paths).reserved == RESERVED
+    os.unlink(paths.resource_state)
+    assert recover(paths).reserved == RESERVED
+
+
+def test_recovery_finds_everything_again(paths: checkpoint.Paths) -> None:
+    written = a_framework(paths)
+    found = recover(paths)
+    assert found.agent_id == AGENT
+    framework = found.frameworks[0]
+    executor = framework["executors"][0]
+    assert executor.pop("lost") is False
+    assert executor["directory"] == str(run_of(paths)).replace("/meta/", "/")
+    assert set(executor) == set(written["executors"][0])
+    assert executor["tasks"][0]["state"] == "TASK_RUNNING"
+    assert {name: framework[name] for name in framework if name != "executors"} == {
+        name: written[name] for name in written if name != "executors"
+    }
+
+
+# --- what the collection makes of it ---
+
+
+def read_by_the_collection(work_dir: Path) -> list[tuple[str, str, str]]:
+    """(kind, name, framework) of the work that the collection sees on a host whose agent is down."""
+    machine = a_host(unit=DOWN)
+    machine.http("http://10.0.0.11:5051/state", error="Connection refused")
+    machine.file("/etc/mesos-slave/work_dir", f"{work_dir}\n")
+    for path in work_dir.rglob("*"):
+        if path.is_symlink():
+            machine.symlink(str(path), os.readlink(path))
+        elif path.is_dir():
+            machine.directory(str(path))
+        else:
+            machine.file(str(path), path.read_bytes())
+    return [(item["kind"], item["name"], item["framework"]) for item in observe.observe_agent(machine)["work"]]
+
+
+def test_the_collection_names_the_work_of_a_stopped_agent(cluster: Any, wait: Callable[..., Any]) -> None:
+    master = cluster.master().start()
+    agent = cluster.agent().start()
+    cluster.registered(master, agent)
+    cluster.plant(agent, "framework", "--name=marathon", "--checkpoint", "--task=web.1", "--task=web.2")
+    ended = cluster.plant(agent, "framework", "--name=ended", "--checkpoint", "--task=t1")["framework_id"]
+    cluster.plant(agent, "scaleio")
+    cluster.plant(agent, "reservation", "--role=database", "--cpus=1", "--disk=0")
+    cluster.plant(agent, "volume", "--role=archive", "--id=vol1", "--disk=100")
+    assert master.post("/master/teardown", f"frameworkId={ended}").status == 200
+    wait(lambda: len(agent.get("/state").json["frameworks"]) == 2)
+    agent.stop()
+    expected = [
+        ("task", "web.1", "marathon"),
+        ("task", "web.2", "marathon"),
+        ("volume", "vol1", ""),
+        ("reservation", "archive", ""),
+        ("reservation", "database", ""),
+    ]
+    work_dir = agent.directory / "work"
+    assert read_by_the_collection(work_dir) == expected
+    (work_dir / "meta/resources/resources_and_operations.state").unlink()
+    assert read_by_the_collection(work_dir) == expected
+
+
+# --- executors that are not found again ---
+
+
+def test_a_reboot_ends_executors(paths: checkpoint.Paths) -> None:
+    assert recover(paths, boot_id="another").frameworks[0]["executors"][0]["lost"]
+    # The numbers of processes from before the reboot are gone, also for a start after this one.
+    assert not (run_of(paths) / "pids/forked.pid").exists()
+    assert recover(paths).frameworks[0]["executors"][0]["lost"]
+
+
+@pytest.mark.parametrize("name", ["pids/forked.pid", "http.marker"])
+def test_an_executor_without_its_pid_files_is_lost(paths: checkpoint.Paths, name: str) -> None:
+    (run_of(paths) / name).unlink()
+    assert recover(paths).frameworks[0]["executors"][0]["lost"]
+
+
+def test_an_ended_executor_does_not_come_back(paths: checkpoint.Paths) -> None:
+    checkpointed_work.complete(paths, AGENT, recover(paths).frameworks[0])
+    assert recover(paths).frameworks[0]["executors"] == []
+
+
+def test_the_master_hears_of_lost_executors(cluster: Any, wait: Callable[..., Any]) -> None:
+    master = cluster.master().start()
+    agent = cluster.agent().start()
+    cluster.registered(master, agent)
+    cluster.plant(agent, "framework", "--name=kept", "--checkpoint", "--task=k1")
+    agent.stop()
+    (agent.directory / "work/meta/boot_id").write_text("another")
+    agent.start()
+    cluster.registered(master, agent)
+    assert agent.get("/state").json["frameworks"] == []
+    tasks = wait(lambda: master.call("GET_TASKS").json["get_tasks"])
+    assert (tasks.get("tasks", []), [task["state"] for task in tasks["completed_tasks"]]) == ([], ["TASK_FAILED"])
+    assert list((agent.directory / "work/meta").rglob("executor.sentinel"))
+
+
+# --- corruption ---
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def cut_in_size(path: Path) -> None:
+    os.truncate(path, 3)
+
+
+def garble(path: Path) -> None:
+    """A whole record that is no message."""
+    path.write_bytes(struct.pack("<I", 4) + b"\xff\xff\xff\xff")
+
+
+def lose_required(path: Path) -> None:
+    """A whole record without any field."""
+    path.write_bytes(struct.pack("<I", 0))
+
+
+IN_FRAMEWORK = f"Failed to recover framework {FRAMEWORK}: "
+IN_EXECUTOR = f"{IN_FRAMEWORK}Failed to recover executor '{EXECUTOR}': "
+IN_TASK = f"{IN_EXECUTOR}Failed to recover run {{run}} of executor '{EXECUTOR}': Failed to recover task web.1: "
+
+STATE, INFO = "meta/resources/resources_and_operations.state", f"meta/slaves/{AGENT}/slave.info"
+CORRUPT = pytest.mark.parametrize(
+    ("name", "spoil", "inside", "what"),
+    [
+        (STATE, cut, "", "resource and operations file"),
+        (STATE, garble, "", "resource and operations file"),
+        (INFO, lose_required, "", "agent info from"),
+        ("{framework}/framework.info", cut, IN_FRAMEWORK, "framework info from"),
+        ("{framework}/framework.info", cut_in_size, IN_FRAMEWORK, "framework info from"),
+        ("{framework}/executors/executor-web.1/executor.info", garble, IN_EXECUTOR, "executor info from"),
+        ("{run}/tasks/web.1/task.info", cut, IN_TASK, "task info from"),
+        ("{run}/tasks/web.1/task.updates", garble, IN_TASK, "status updates file "),
+    ],
+)
+
+
+def place(paths: checkpoint.Paths, name: str) -> Path:
+    """The file of a case."""
+    framework = Path(paths.frameworks(AGENT), FRAMEWORK)
+    return Path(paths.work_dir, name.format(framework=framework, run=run_of(paths)))
+
+
+@CORRUPT
+def test_what_is_corrupt_ends_a_strict_recovery(
+    paths: checkpoint.Paths, name: str, spoil: Callable[[Path], None], inside: str, what: str
+) -> None:
+    path = place(paths, name)
+    size = path.stat().st_size - 4
+    spoil(path)
+    ends: dict[Callable[[Path], None], str] = {
+        cut: f"Failed to read message of size {size} bytes: {CUT}",
+        cut_in_size: f"Failed to read size: {CUT}",
+    }
+    kept = path.read_bytes()
+    with pytest.raises(recovery.RecoveryFailed) as caught:
+        recover(paths)
+    reason = ends.get(spoil, "Failed to deserialize message")
+    assert str(caught.value) == f"{inside.format(run=run_of(paths).name)}Failed to read {what} '{path}': {reason}"
+    # Updates are cut behind the last sound record even so, and the next start is none the wiser.
+    assert path.read_bytes() == (b"" if path.name == "task.updates" else kept)
+
+
+@CORRUPT
+def test_without_strict_it_is_warned_of(
+    paths: checkpoint.Paths,
+    name: str,
+    spoil: Callable[[Path], None],
+    inside: str,
+    what: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    path = place(paths, name)
+    spoil(path)
+    assert recover(paths, strict=False).agent_id == (None if path.name == "slave.info" else AGENT)
+    assert f"] Failed to read {what} '{path}': " in capfd.readouterr().err
+
+
+def test_updates_that_end_in_the_middle_are_cut_without_a_word(paths: checkpoint.Paths) -> None:
+    path = run_of(paths) / "tasks/web.1/task.updates"
+    size = path.stat().st_size
+    cut(path)
+    assert recover(paths).frameworks[0]["executors"][0]["tasks"][0]["state"] == "TASK_RUNNING"
+    assert 0 < path.stat().st_size < size - 1
+
+
+def test_a_pid_that_is_no_number_ends_recovery_in_any_case(paths: checkpoint.Paths) -> None:
+    (run_of(paths) / "pids/forked.pid").write_text("none")
+    with pytest.raises(recovery.RecoveryFailed, match="Failed to parse forked pid 'none' from pid file"):
+        recover(paths, strict=False)
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_missing_and_empty_files_are_warned_of(
+    paths: checkpoint.Paths, empty: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(paths.frameworks(AGENT), FRAMEWORK, "framework.info")
+    path.unlink()
+    if empty:
+        path.touch()
+    found = recover(paths)
+    assert (found.agent_id, found.frameworks) == (AGENT, [])
+    what = "Found empty" if empty else "Failed to find"
+    assert f"{what} framework info file '{path}'" in capfd.readouterr().err
+
+
+def test_reservations_that_the_flags_have_no_room_for(paths: checkpoint.Paths) -> None:
+    checkpoint.write_resources(paths, [{**RESERVED[0], "scalar": {"value": 5000.0}}])
+    with pytest.raises(recovery.RecoveryFailed) as caught:
+        recover(paths)
+    own = "cpus:2; mem:1024; disk:4096; ports:[31000-32000]"
+    assert str(caught.value) == (
+        "Checkpointed resources disk(reservations: [(DYNAMIC,database,ops)])[vol1:data]:5000 are incompatible with agent"
+        f" resources {own}: Incompatible agent resources: {own} does not contain disk:5000"
+    )
+
+
+def test_an_agent_ends_over_a_cut_framework(cluster: Any) -> None:
+    master = cluster.master().start()
+    agent = cluster.agent().start()
+    cluster.registered(master, agent)
+    cluster.plant(agent, "framework", "--name=kept", "--checkpoint", "--task=k1")
+    agent.stop()
+    cut(next((agent.directory / "work/meta").rglob("framework.info")))
+    assert agent.start().wait() == 1
+    assert "EXIT with status 1: Failed to perform recovery: Failed to recover framework" in agent.output
+    assert f"rm -f {agent.directory}/work/meta/slaves/latest" in agent.output
+
+
+def test_unknown_fields_and_values_are_passed_over() -> None:
+    newer = wire.text(1, "t") + wire.message(2, wire.text(1, "t")) + wire.text(99, "new")
+    assert protobuf.decode("ExecutorInfo", wire.message(1, wire.text(1, "e")) + wire.number(15, 77)) == {
+        "executor_id": {"value": "e"}
+    }
+    with pytest.raises(protobuf.DecodeError):
+        protobuf.decode("Task", newer + wire.number(6, 99))
