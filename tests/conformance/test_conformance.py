@@ -46,7 +46,7 @@ def test_flags(case: Case, runs: executor.Executor) -> None:
         expected = [line for line in case["output"] if line != "..."]
         assert set(normalise.log(seen["output"], r"^[EWF] ")) == set(normalise.log(expected))
         return
-    assert seen["end"] == end, seen["output"]
+    assert seen["end"] == end, "\n".join(["the last of its output:", *seen["output"][-15:]])
     if end == "registered":
         check_member(seen["state"], case["state"])
         check_member(seen["get_agent"], case["get_agent"])

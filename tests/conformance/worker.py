@@ -54,7 +54,7 @@ def run(*argv: str) -> None:
 
 
 def prepare_host(product: dict[str, Any], locale: str | None) -> None:
-    """Private /usr, /etc, /var, /dev and network, with the product's files in place."""
+    """Private /usr, /etc, /var, /run, /dev and network, with the product's files in place."""
     run("mount", "--make-rprivate", "/")
     run("mount", "-t", "tmpfs", "tmpfs", SCRATCH)
     for directory in ("usr", "etc", "var"):
@@ -63,6 +63,8 @@ def prepare_host(product: dict[str, Any], locale: str | None) -> None:
         os.mkdir(workdir)
         options = f"lowerdir=/{directory},upperdir={upper},workdir={workdir}"
         run("mount", "-t", "overlay", "overlay", "-o", options, f"/{directory}")
+    # /var/run leads here: without it groups that run side by side would take each other's sockets.
+    run("mount", "-t", "tmpfs", "tmpfs", "/run")
     prepare_devices()
     run("ip", "link", "set", "lo", "up")
     for address in ADDRESSES:
@@ -76,7 +78,7 @@ def prepare_host(product: dict[str, Any], locale: str | None) -> None:
     for name in product["programs"]:
         folder = "/usr/bin" if name == "mesos-init-wrapper" else "/usr/sbin"
         shutil.copy(os.path.join(product["folder"], name), os.path.join(folder, name))
-    for directory in (WORK, "/var/lib/mesos-master", "/var/log/mesos", "/var/run/mesos"):
+    for directory in (WORK, "/var/lib/mesos-master", "/var/log/mesos"):
         shutil.rmtree(directory, ignore_errors=True)
     os.makedirs("/var/log/mesos")
 

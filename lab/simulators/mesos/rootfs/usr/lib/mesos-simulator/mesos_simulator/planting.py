@@ -18,17 +18,15 @@ SOCKET_NAME = "simulator.sock"
 
 
 def listen(agent: Agent) -> None:
-    """Serves <runtime_dir>/simulator.sock, mode 0600."""
+    """Serves <runtime_dir>/simulator.sock, mode 0600, in the place of one that a killed agent has left."""
     directory = agent.flags["runtime_dir"]
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, SOCKET_NAME)
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+    temporary = f"{path}.{os.getpid()}"
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    os.chmod(path, 0o600)
+    listener.bind(temporary)
+    os.chmod(temporary, 0o600)
+    os.replace(temporary, path)
     listener.listen(4)
     spawn(_serve, listener, agent)
 
