@@ -11,14 +11,16 @@ import random
 import signal
 import threading
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from mesos_simulator import (
     agent_flags,
     attributes,
+    auth,
     build,
     checkpoint,
     checkpointed_work,
+    cram_md5,
     daemon,
     detector,
     jsonify,
@@ -63,7 +65,9 @@ class Agent:
         self._paths = checkpoint.Paths(loaded["work_dir"])
         self._detector = find
         self._tls = tls
+        self._credential: dict[str, str] | None = None
         self._link: link.Link | None = None
+        self._authenticated: link.Link | None = None
         self._leader: detector.Leader | None = None
         self._last_ping = 0.0
         self._ping_timeout = 75.0
@@ -76,6 +80,8 @@ class Agent:
         """Flags to information about this agent; what is wrong with them ends the process (slave.cpp: initialize)."""
         log.info("slave.cpp:281", f"Mesos agent started on (1)@{self.address[0]}:{self.address[1]}")
         log.info("slave.cpp:282", f"Flags at startup: {self.flags.command_line()}")
+        if self.flags["credential"]:
+            self._credential = auth.read_credential(self.flags["credential"])
         try:
             given = resources.parse(self.flags["resources"] or "", self.flags["default_role"])
         except (resources.InvalidResources, ValueError) as error:
@@ -160,7 +166,8 @@ class Agent:
             if leader != last:
                 last, retry = leader, backoff
             log.info("slave.cpp:1473", f"New master detected at {leader.pid}")
-            log.info("slave.cpp:1527", "No credentials provided. Attempting to register without authentication")
+            if self._credential is None:
+                log.info("slave.cpp:1527", "No credentials provided. Attempting to register without authentication")
             log.info("slave.cpp:1538", "Detecting new master")
             time.sleep(random.uniform(0, retry))
             retry = min(retry * 2, _RETRY_MAXIMUM)
@@ -179,7 +186,10 @@ class Agent:
             with self.lock:
                 self._link, self._leader = connection, leader
                 self._last_ping = time.monotonic()
-            spawn(self._register_until_answered, connection)
+            if self._credential is None:
+                spawn(self._register_until_answered, connection)
+            else:
+                spawn(self._authenticate_until_answered, connection, leader, self._credential)
             for message in connection.messages():
                 with self.lock:
                     self._handle(message, leader)
@@ -202,6 +212,39 @@ class Agent:
             time.sleep(max(0.0, overdue))
         return was_registered
 
+    def _authenticate_until_answered(
+        self, connection: link.Link, leader: detector.Leader, credential: dict[str, str]
+    ) -> None:
+        """Without an answer it tries again, after ever longer times (slave.cpp: authenticate, _authenticate)."""
+        if self.flags["authenticatee"] != cram_md5.NAME:
+            name = self.flags["authenticatee"]
+            log.exit("slave.cpp:1582", f"Could not create authenticatee module '{name}': Module '{name}' unknown")
+        low, most = self.flags["authentication_timeout_min"], self.flags["authentication_timeout_max"]
+        high = min(low + self.flags["authentication_backoff_factor"] * 2, most)
+        while True:
+            with self.lock:
+                if self._link is not connection:
+                    return
+                log.info("slave.cpp:1569", f"Authenticating with master {leader.pid}")
+                log.info("slave.cpp:1578", "Using default CRAM-MD5 authenticatee")
+                if "secret" not in credential:
+                    text = "Authentication failed; secret needed by CRAM-MD5 authenticatee"
+                    log.warning("authenticatee.cpp:389", text)
+                    self._refused(leader)
+                log.info("authenticatee.cpp:121", "Creating new client SASL connection")
+                connection.send(type="authenticate", pid=self.pid)
+            time.sleep(random.uniform(low, high))
+            with self.lock:
+                if self._link is not connection or self._authenticated is connection:
+                    return
+            log.warning("slave.cpp:1605", "Authentication timed out")
+            log.warning("slave.cpp:1635", f"Failed to authenticate with master {leader.pid}: future discarded")
+            high = min(low + (high - low) * 2, most)
+
+    def _refused(self, leader: detector.Leader) -> NoReturn:
+        """The agent ends; executors go on (slave.cpp: _authenticate)."""
+        log.exit("slave.cpp:1660", f"Master {leader.pid} refused authentication")
+
     def _register_until_answered(self, connection: link.Link) -> None:
         """A master may ignore an agent: then it asks again, ever more rarely (slave.cpp: doReliableRegistration)."""
         interval = self.flags["registration_backoff_factor"]
@@ -223,7 +266,17 @@ class Agent:
     def _handle(self, message: dict[str, Any], leader: detector.Leader) -> None:
         kind = message["type"]
         self._last_ping = time.monotonic()
-        if kind == "ping":
+        if kind == "challenge" and self._link and self._credential:
+            answer = cram_md5.response(self._credential, message["challenge"])
+            self._link.send(type="response", pid=self.pid, response=answer)
+        elif kind == "authenticated" and self._link:
+            log.info("authenticatee.cpp:302", "Authentication success")
+            log.info("slave.cpp:1663", f"Successfully authenticated with master {leader.pid}")
+            self._authenticated = self._link
+            spawn(self._register_until_answered, self._link)
+        elif kind == "authentication_failed":
+            self._refused(leader)
+        elif kind == "ping":
             self._pinged(bool(message["connected"]))
         elif kind in ("registered", "reregistered"):
             self._admitted(message, leader)

@@ -15,11 +15,11 @@ TABLE = flags.declare(
         "string": """
             acls advertise_ip advertise_port agent_features agent_subsystems allowed_devices attributes
             bounding_capabilities cgroups_net_cls_primary_handle cgroups_net_cls_secondary_handles container_logger
-            credential csi_plugin_config_dir default_container_dns default_container_info default_container_shm_size
+            csi_plugin_config_dir default_container_dns default_container_info default_container_shm_size
             disk_profile_adaptor docker_config docker_mesos_image domain effective_capabilities
             executor_environment_variables external_log_file firewall_rules hadoop_home hooks
-            host_path_volume_force_creation hostname http_authenticators http_credentials image_gc_config image_providers
-            image_provisioner_backend ip ip6 ip6_discovery_command ip_discovery_command jwt_secret_key log_dir
+            host_path_volume_force_creation hostname http_authenticators image_gc_config image_providers
+            image_provisioner_backend ip ip6 ip6_discovery_command ip_discovery_command log_dir
             master_detector modules modules_dir network_cni_config_dir network_cni_plugins_dir nvidia_gpu_devices
             perf_events qos_controller resource_estimator resource_provider_config_dir resources seccomp_config_dir
             seccomp_profile_name secret_resolver volume_gid_range work_dir master
@@ -32,6 +32,7 @@ TABLE = flags.declare(
             logging_level=INFO reconfiguration_policy=equal recover=reconnect runtime_dir=/var/run/mesos
             sandbox_directory=/mnt/mesos/sandbox systemd_runtime_directory=/run/systemd/system
         """,
+        "path": "credential http_credentials jwt_secret_key",
         "boolean": """
             authenticate_http_readonly=false authenticate_http_readwrite=false cgroups_cpu_enable_pids_and_tids_count=false
             cgroups_enable_cfs=false cgroups_limit_swap=false disallow_sharing_agent_ipc_namespace=false

@@ -37,7 +37,9 @@ class Endpoints:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         flags = agent.flags
-        credentials = auth.read_credentials(flags["http_credentials"]) if flags["http_credentials"] else {}
+        credentials = {}
+        if flags["http_credentials"]:
+            credentials = auth.read_credentials(flags["http_credentials"], "http_credentials")
         self._authenticator = auth.Authenticator(
             "agent", credentials, flags["authenticate_http_readonly"], flags["authenticate_http_readwrite"]
         )

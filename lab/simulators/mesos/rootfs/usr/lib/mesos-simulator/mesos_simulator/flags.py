@@ -16,7 +16,7 @@ class FlagError(Exception):
 
 
 class Flag(NamedTuple):
-    """One flag: `kind` is string, boolean, integer, number, duration or size; without a default it stays unset."""
+    """One flag: `kind` is string, path, boolean, integer, number, duration or size; without a default it stays unset."""
 
     name: str
     kind: str = "string"
@@ -124,13 +124,13 @@ def _value(flag: Flag, name: str, text: str | None, negated: bool) -> Any:
     elif text is None:
         raise FlagError(f"Failed to load non-boolean flag '{name}': Missing value")
     try:
-        return _convert(flag.kind, _fetch(text))
+        return _convert(flag.kind, text if flag.kind == "path" else _fetch(text))
     except ValueError as reason:
         raise FlagError(f"Failed to load flag '{name}': Failed to load value '{text}': {reason}") from None
 
 
 def _fetch(text: str) -> str:
-    """A value file://PATH is the content of PATH, for every flag (stout/flags/fetch.hpp)."""
+    """A value file://PATH is the content of PATH, for every flag that is not a path itself (stout/flags/fetch.hpp)."""
     if not text.startswith("file://"):
         return text
     path = text[len("file://") :]
@@ -148,6 +148,8 @@ def _convert(kind: str, text: str) -> Any:
         if text in ("false", "0"):
             return False
         raise ValueError("Expecting a boolean (e.g., true or false)")
+    if kind == "path":
+        return text[len("file://") :] if text.startswith("file://") else text  # stout/path.hpp
     if kind == "duration":
         return units.parse_duration(text)
     if kind == "size":

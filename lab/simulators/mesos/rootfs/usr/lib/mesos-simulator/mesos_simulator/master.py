@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any
 
-from mesos_simulator import daemon, detector, http, link, master_flags, resources, work
+from mesos_simulator import auth, cram_md5, daemon, detector, http, link, master_flags, resources, work
 from mesos_simulator.election import Election
 from mesos_simulator.flags import Flags
 from mesos_simulator.log import log
@@ -85,6 +85,8 @@ class Master:
         self.removal_reasons = dict.fromkeys(("registered", "unhealthy", "unregistered"), 0)
         self._next_agent = 0
         self._next_framework = 0
+        self.credentials = _credentials(loaded)
+        self._authenticator = cram_md5.Authenticator(self.credentials, self.hostname)
         self._evidence = daemon.evidence_directory(loaded)
         self.registry = Registry(loaded["work_dir"] if loaded["registry"] == "replicated_log" else None)
         identity = {"id": self.master_id, "ip": address[0], "port": address[1], "hostname": self.hostname}
@@ -134,7 +136,13 @@ class Master:
 
     def _handle(self, message: dict[str, Any], connection: link.Link) -> None:
         kind = message["type"]
-        if kind == "register":
+        if kind == "authenticate":
+            self._authenticator.start(connection, message["pid"])
+        elif kind == "response":
+            self._authenticator.finish(connection, message["pid"], message["response"])
+        elif kind in ("register", "reregister") and self._refuses(message, connection):
+            return
+        elif kind == "register":
             self._register(message, connection)
         elif kind == "reregister":
             self._reregister(message, connection)
@@ -149,6 +157,15 @@ class Master:
             self._plant(message, record)
         elif kind == "work":
             self._take_work(message, record)
+
+    def _refuses(self, message: dict[str, Any], connection: link.Link) -> bool:
+        """With --authenticate_agents an agent that is not authenticated gets no answer (master.cpp: registerSlave)."""
+        if not self.flags["authenticate_agents"] or self._authenticator.knows(connection):
+            return False
+        attempt = "registration" if message["type"] == "register" else "re-registration"
+        text = f"Refusing {attempt} of agent at {message['pid']} because it is not authenticated"
+        log.warning("master.cpp:6228", text)
+        return True
 
     def _record_of(self, connection: link.Link) -> AgentRecord | None:
         return next((record for record in self.agents.values() if record.link is connection), None)
@@ -274,6 +291,7 @@ class Master:
 
     def _exited(self, connection: link.Link) -> None:
         """The held connection of an agent has ended (master.cpp: exited)."""
+        self._authenticator.forget(connection)
         record = self._record_of(connection)
         if record is None:
             return
@@ -480,6 +498,19 @@ def _peers(zk: str | None, own_ip: str) -> list[str]:
     return peers
 
 
+def _credentials(loaded: Flags) -> dict[str, str]:
+    """Who may authenticate, after the log has told of what agents (master.cpp: initialize)."""
+    allowed = "only allowing authenticated" if loaded["authenticate_agents"] else "allowing unauthenticated"
+    log.info("master.cpp:510", f"Master {allowed} agents to register")
+    credentials = auth.read_credentials(loaded["credentials"], "credentials") if loaded["credentials"] else {}
+    name = loaded["authenticators"]
+    if name != cram_md5.NAME:
+        text = f"Authenticator '{name}' not found. Check the spelling (compare to '{cram_md5.NAME}') or verify that the"
+        log.exit("master.cpp:566", f"{text} authenticator was loaded successfully (see --modules)")
+    log.info("master.cpp:574", f"Using default '{name}' authenticator")
+    return credentials
+
+
 def _check(loaded: Flags) -> None:
     if loaded["zk"] is not None:
         try:
@@ -507,11 +538,11 @@ def main(argv: list[str]) -> None:
     server.start()
     daemon.log_build("main.cpp")
     _check(loaded)
+    log.info("master.cpp:453", f"Flags at startup: {loaded.command_line()}")
     master = Master(loaded, address, tls)
     from mesos_simulator import master_http
 
     time.sleep(_ROUTELESS_SECONDS)
-    log.info("master.cpp:453", f"Flags at startup: {loaded.command_line()}")
     master_http.install(router, master)
     master.election.start()
     daemon.wait_for_signals({})

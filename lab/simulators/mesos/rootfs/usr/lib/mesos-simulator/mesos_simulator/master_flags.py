@@ -10,7 +10,7 @@ from mesos_simulator import flags
 TABLE = flags.declare(
     {
         "string": """
-            acls advertise_ip advertise_port agent_removal_rate_limit cluster credentials domain external_log_file
+            acls advertise_ip advertise_port agent_removal_rate_limit cluster domain external_log_file
             fair_sharing_excluded_resource_names firewall_rules hooks hostname http_framework_authenticators ip
             ip_discovery_command log_dir master_contender master_detector modules modules_dir rate_limits roles weights
             whitelist work_dir zk
@@ -18,6 +18,7 @@ TABLE = flags.declare(
             logging_level=INFO min_allocatable_resources=cpus:0.01|mem:32 recovery_agent_removal_limit=100%
             registry=replicated_log role_sorter=drf webui_dir=/usr/share/mesos/webui
         """,
+        "path": "credentials",
         "boolean": """
             authenticate_agents=false authenticate_frameworks=false authenticate_http_frameworks=false
             authenticate_http_readonly=false authenticate_http_readwrite=false filter_gpu_resources=true help=false

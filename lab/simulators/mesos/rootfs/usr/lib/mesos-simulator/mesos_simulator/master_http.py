@@ -26,9 +26,8 @@ class Endpoints:
     def __init__(self, master: Master) -> None:
         self._master = master
         flags = master.flags
-        credentials = auth.read_credentials(flags["credentials"]) if flags["credentials"] else {}
         self._authenticator = auth.Authenticator(
-            "master", credentials, flags["authenticate_http_readonly"], flags["authenticate_http_readwrite"]
+            "master", master.credentials, flags["authenticate_http_readonly"], flags["authenticate_http_readwrite"]
         )
 
     def install(self, router: http.Router) -> None:
