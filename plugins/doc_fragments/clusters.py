@@ -21,15 +21,17 @@ options:
     type: str
     required: true
   cluster_variable:
-    description: The inventory variable that names the cluster of a member that could not be observed.
+    description:
+      - The name of the variable that says which cluster a member belongs to that could not be observed, such as C(scaleio_cluster).
+        It is looked up as a task on that member would see it.
+      - Where it is left out, undefined, or cannot be templated, that member counts as an unreachable one of every cluster.
     type: str
     default: ''
-  cluster_default:
-    description: The cluster of a member that could not be observed and has no such variable.
-    type: str
-    default: default
-  only:
-    description: The one cluster to look at; empty for all. A name that is none lists the clusters.
+  only_variable:
+    description:
+      - The name of the variable that says which cluster alone to look at, such as C(scaleio_only). An empty value looks at all; a
+        name that is none lists the clusters.
+      - Its value must be the same on every member.
     type: str
     default: ''
   show:

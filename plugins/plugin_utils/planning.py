@@ -19,8 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import judge_claims
@@ -33,8 +34,9 @@ class ClusterAction(ActionBase):
     """Base of the actions that answer from all observations at once.
 
     Task arguments: ``members`` (the declared members: a group), ``observed`` (the name of the variable that the
-    observing task registered), ``cluster_variable`` and ``cluster_default`` (which cluster a member belongs to that could
-    not be observed), ``only`` (the one cluster to look at), ``show`` (print the answer's ``text``).
+    observing task registered), ``cluster_variable`` (the name of the variable that says which cluster a member belongs to
+    that could not be observed), ``only_variable`` (the name of the variable that says which cluster alone to look at),
+    ``show`` (print the answer's ``text``).
     """
 
     BYPASS_HOST_LOOP = True
@@ -42,12 +44,13 @@ class ClusterAction(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
-    _VALID_ARGS = frozenset(("members", "observed", "cluster_variable", "cluster_default", "only", "show"))
+    _VALID_ARGS = frozenset(("members", "observed", "cluster_variable", "only_variable", "show"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        clusters = self.observations(task_vars or {})
-        only = self._task.args.get("only")
+        task_vars = task_vars or {}
+        clusters = self.observations(task_vars)
+        only = self._only(task_vars)
         if only:
             if only not in clusters:
                 raise AnsibleActionFail(f"there is no cluster {only}; the inventory has {', '.join(sorted(clusters))}")
@@ -65,24 +68,22 @@ class ClusterAction(ActionBase):
         """
 
     def observations(self, task_vars: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-        """Every declared member's observation by cluster; what is missing stands there as ``unreachable``."""
-        members, variable = self._task.args.get("members"), self._task.args.get("observed")
+        """Every declared member's observation by cluster; what is missing stands there as ``unreachable``.
+
+        A member that could not be observed and whose cluster cannot be told may belong to any, and stands in all of them.
+        """
+        variable = self._task.args.get("observed")
         if not isinstance(variable, str):
             raise AnsibleActionFail("observed must name the variable that the observing task registered")
-        if not isinstance(members, list) or not members:
-            raise AnsibleActionFail(
-                "the group of members is empty or unknown, so there is nothing to plan: put the hosts into their group"
-            )
         batch = set(task_vars.get("ansible_play_batch", ()))
         active = set(task_vars.get("ansible_play_hosts", ()))
         limited = set(task_vars.get("ansible_play_hosts_all", ()))
         clusters: dict[str, list[dict[str, Any]]] = {}
-        for member in map(str, members):
+        anywhere: list[dict[str, Any]] = []
+        for member in self._members():
             facts = task_vars["hostvars"].raw_get(member)
             if not isinstance(facts, Mapping):
                 raise AnsibleActionFail(f"the member {member} is no host of the inventory")
-            name = self._task.args.get("cluster_variable", "")
-            default = self._task.args.get("cluster_default", "default")
             observation = _observation(facts.get(variable))
             if member not in limited:
                 why = "it is not part of this play (a limit, a slice of the inventory, or it failed in an earlier play)"
@@ -95,9 +96,62 @@ class ClusterAction(ActionBase):
             elif member not in batch and "unreachable" not in observation:
                 observation = {"unreachable": "it has failed or become unreachable since it was observed"}
             observation["member"] = member
-            cluster = observation.setdefault("cluster", str(facts.get(name, default)))
-            clusters.setdefault(cluster, []).append(observation)
+            cluster = observation.get("cluster")
+            if cluster is None:
+                cluster = observation["cluster"] = self._value(task_vars, member, "cluster_variable") or None
+            if cluster is None:
+                observation["unreachable"] += "; nor can it be told which cluster it belongs to"
+                anywhere.append(observation)
+            else:
+                clusters.setdefault(cluster, []).append(observation)
+        for cluster in list(clusters) or ["unknown"]:
+            clusters.setdefault(cluster, []).extend({**observation, "cluster": cluster} for observation in anywhere)
         return clusters
+
+    def _members(self) -> list[str]:
+        members = self._task.args.get("members")
+        if not isinstance(members, list) or not members:
+            raise AnsibleActionFail(
+                "the group of members is empty or unknown, so there is nothing to plan: put the hosts into their group"
+            )
+        return list(map(str, members))
+
+    def _only(self, task_vars: Mapping[str, Any]) -> str:
+        """The one cluster to look at, or an empty text.
+
+        :raises AnsibleActionFail: the members do not agree about it, so that it is no choice for the whole run.
+        """
+        here = str(task_vars["inventory_hostname"])
+        chosen = self._value(task_vars, here, "only_variable")
+        others = self._members() if chosen else []
+        values = {member: self._value(task_vars, member, "only_variable") for member in others}
+        different = next((member for member, value in values.items() if value != chosen), None)
+        if different is not None:
+            raise AnsibleActionFail(
+                f"{self._task.args['only_variable']} is {chosen!r} on {here} and {values[different]!r} on {different}, and"
+                f" chooses the one cluster of the whole run; nothing was changed. Give it once for all hosts, with -e, and"
+                f" keep it (and cluster, from which the playbooks take it) out of the variables of hosts and groups."
+            )
+        return chosen
+
+    def _value(self, task_vars: Mapping[str, Any], member: str, argument: str) -> str:
+        """What the variable that an argument names is on a member, as a task would see it there.
+
+        ``hostvars`` know neither what the play, the role and their callers set, nor the role's defaults.
+
+        :returns: an empty text where it is undefined or cannot be templated.
+        """
+        name = self._task.args.get(argument)
+        if not name:
+            return ""
+        hostvars = task_vars["hostvars"]
+        known = hostvars._variable_manager.get_vars(
+            play=self._task._parent._play, host=hostvars._inventory.get_host(member), task=self._task
+        )
+        try:
+            return str(Templar(loader=self._loader, variables=known).template(known.get(name, "")))
+        except AnsibleError:
+            return ""
 
 
 class PlanAction(ClusterAction):
@@ -115,7 +169,7 @@ class PlanAction(ClusterAction):
         plans: dict[str, Plan] = {}
         supersedes: list[str] = []
         for cluster, observations in sorted(clusters.items()):
-            claims = judge_claims((o.get("claim") for o in observations), controller_lives)
+            claims = judge_claims((o.get("claim") for o in observations), controller_lives, this_controller())
             supersedes.extend(claims.supersedes)
             plan = self.plan_cluster(cluster, observations)
             if claims.alive and not plan.refused:
@@ -186,13 +240,24 @@ def merge(
 def this_controller() -> dict[str, Any]:
     """The controlling process, so that a later run on the same machine can tell whether it lives."""
     pid = os.getppid()
-    return {"host": platform.node(), "boot_id": _read(_BOOT_ID), "pid": pid, "started": _started(pid)}
+    return {
+        "host": platform.node(),
+        "boot_id": _read(_BOOT_ID),
+        "pid_namespace": _pid_namespace(),
+        "pid": pid,
+        "started": _started(pid),
+    }
 
 
 def controller_lives(controller: Mapping[str, Any]) -> bool | None:
-    """Whether a run's controlling process still exists; None when that cannot be known on this machine."""
-    boot_id = _read(_BOOT_ID)
-    if not boot_id or controller.get("boot_id") != boot_id or not controller.get("started"):
+    """Whether a run's controlling process still exists; None when that cannot be known from here.
+
+    The containers of one machine share its boot ID, but a process ID means something only within its own namespace.
+    """
+    here = (_read(_BOOT_ID), _pid_namespace())
+    if not all(here) or (controller.get("boot_id"), controller.get("pid_namespace")) != here:
+        return None
+    if not controller.get("started"):
         return None
     return bool(_started(int(controller["pid"])) == controller["started"])
 
@@ -201,6 +266,14 @@ def _started(pid: int) -> int:
     """The start time of a process in clock ticks since boot (proc(5), field 22 of stat); 0 when it is gone."""
     text = _read(f"/proc/{pid}/stat")
     return int(text.rpartition(")")[2].split()[19]) if text else 0
+
+
+def _pid_namespace() -> str:
+    """The namespace in which this process's ID means something (pid_namespaces(7)), such as ``pid:[4026531836]``."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
 
 
 def _read(path: str) -> str:

@@ -133,7 +133,8 @@ class Run:
     """One phase of one run, as an acting call announces it on the member.
 
     :param plan_id: the plan that is carried out.
-    :param controller: ``host``, ``boot_id``, ``pid``, ``started`` (clock ticks since boot) of the controlling process.
+    :param controller: ``host``, ``boot_id``, ``pid_namespace``, ``pid``, ``started`` (clock ticks since boot) of the
+        controlling process.
     :param phase: this phase, counted from 1.
     :param phases: how many the plan has.
     :param supersedes: plans of ended or dead runs, whose claims may be replaced.
@@ -182,6 +183,10 @@ def claimed(
 ) -> None:
     """Run ``act`` under the cluster's lock on this member and leave word of it.
 
+    Claims lie on the members that a run acts on. Two runs that both plan before either acts, and that act on different
+    members, do not meet here: what keeps them from taking too many members down together is that each step which takes
+    one down requires, directly before, that enough others are in service.
+
     :param act: returns whether it succeeded.
     :param wait: seconds to wait for a call of another run that is still at work here (its controller may be dead).
     :raises ClaimError: another run, which was alive when this one was planned or began later, claims the cluster.
@@ -217,12 +222,15 @@ class Claims:
 
 
 def judge_claims(
-    claims: Iterable[Mapping[str, Any] | None], controller_lives: Callable[[Mapping[str, Any]], bool | None]
+    claims: Iterable[Mapping[str, Any] | None],
+    controller_lives: Callable[[Mapping[str, Any]], bool | None],
+    own: Mapping[str, Any],
 ) -> Claims:
     """Decide which runs have ended, died or live.
 
     :param claims: as :func:`observe_claim` returns them, one for each member that could be asked.
     :param controller_lives: whether a controlling process lives; None where that cannot be known from here.
+    :param own: the controlling process that asks. An earlier run of its own has ended, or it would not plan again.
     """
     by_plan: dict[str, list[Mapping[str, Any]]] = {}
     for claim in claims:
@@ -233,7 +241,14 @@ def judge_claims(
     for plan_id, group in sorted(by_plan.items()):
         newest = min(group, key=lambda claim: float(claim["age"]))
         acting = any(claim["acting"] and claim["state"] == "acting" for claim in group)
-        ended = any(c["state"] == "failed" or (c["state"] == "done" and c["phase"] >= c["phases"]) for c in group)
+        finished = any(claim["state"] == "done" and claim["phase"] >= claim["phases"] for claim in group)
+        # In the last phase one member may finish while another one's module is killed.
+        killed = any(claim["state"] == "acting" and not claim["acting"] for claim in group)
+        ended = (
+            newest["controller"] == own
+            or any(claim["state"] == "failed" for claim in group)
+            or (finished and not killed)
+        )
         lives = controller_lives(newest["controller"])
         silent = lives is None and not acting
         wait = SILENCE_SECONDS - float(newest["age"])

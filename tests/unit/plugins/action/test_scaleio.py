@@ -38,7 +38,6 @@ def run(kind: Any, found: Mapping[str, Mapping[str, Any]], **more: Any) -> dict[
         "members": list(found),
         "observed": "looked",
         "cluster_variable": "scaleio_cluster",
-        "cluster_default": "scaleio",
         **more,
     }
     answer = action_of(kind.ActionModule, args).run(task_vars=variables(found))
@@ -74,7 +73,7 @@ def test_node_runs_the_module_of_its_name() -> None:
 
 def test_status() -> None:
     found = hosts(observation("agent01", agent=agent(QE_FILES)), observation("agent2"))
-    found["agent10"] = {"looked": {"unreachable": True, "msg": "timed out"}}
+    found["agent10"] = {"scaleio_cluster": "scaleio", "looked": {"unreachable": True, "msg": "timed out"}}
     answer = run(scaleio_status, found)
     lines = answer["text"].splitlines()
     assert lines[0] == "scaleio: 3 members"
@@ -92,7 +91,7 @@ def test_adopt_prints_the_inventory_that_gives_no_change() -> None:
         observation("agent03"),
         {**observation("agent04", agent=agent(QE_FILES)), "cluster": "other"},
     )
-    found["agent05"] = {"looked": {"failed": True, "msg": "no sudo"}}
+    found["agent05"] = {"scaleio_cluster": "scaleio", "looked": {"failed": True, "msg": "no sudo"}}
     answer = run(scaleio_adopt, found)
     declared = {"scaleio_sds": {"engineering": {"qe": ["/dev/xvdf"]}}, "scaleio_sdc": {"engineering": ["qe"]}}
     expected = {

@@ -20,16 +20,22 @@ Action = TypeVar("Action", bound=ActionBase)
 def action_of(kind: type[Action], args: Mapping[str, Any], *, check_mode: bool = False) -> Action:
     """An action plugin for a task with these arguments."""
     task = SimpleNamespace(args=dict(args), check_mode=check_mode, async_val=0, action=kind.__module__, diff=False)
+    task._parent = SimpleNamespace(_play=None)
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
     action: Action = kind(task, connection, PlayContext(), DataLoader(), None, None)
     return action
 
 
 class HostVars:
-    """``hostvars`` as far as plugins may use it: whole templating is too slow for a thousand hosts."""
+    """``hostvars`` as far as plugins may use it: whole templating is too slow for a thousand hosts.
+
+    The play, the role and their callers set nothing here; ``tests/unit/roles`` has the real thing.
+    """
 
     def __init__(self, hosts: Mapping[str, Mapping[str, Any]]) -> None:
         self.hosts = {name: dict(facts) for name, facts in hosts.items()}
+        self._inventory = SimpleNamespace(get_host=lambda name: name)
+        self._variable_manager = SimpleNamespace(get_vars=lambda play, host, task: self.hosts[host])
 
     def raw_get(self, name: str) -> Any:
         return self.hosts.get(name, object())

@@ -10,10 +10,12 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.template import trust_as_template
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Phase, Plan, Step
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.planning import (
@@ -24,7 +26,12 @@ from ansible_collections.holdfast.stateful.plugins.plugin_utils.planning import 
 )
 from ansible_collections.holdfast.stateful.tests.unit.plugins.plugin_utils.fakes import action_of, variables
 
-ARGS = {"members": ["a1", "a2"], "observed": "looked", "cluster_variable": "thing_cluster", "cluster_default": "things"}
+ARGS = {
+    "members": ["a1", "a2"],
+    "observed": "looked",
+    "cluster_variable": "thing_cluster",
+    "only_variable": "thing_only",
+}
 
 
 def step(kind: str = "x", sentence: str = "do x") -> Step:
@@ -84,7 +91,7 @@ def test_every_member_is_in_its_cluster() -> None:
     ],
 )
 def test_results_that_are_no_observation(result: Any, reason: str) -> None:
-    assert why(variables({"a1": looked(), "a2": {"looked": result}})) == reason
+    assert why(variables({"a1": looked(), "a2": {"thing_cluster": "things", "looked": result}})) == reason
 
 
 LIMITED = "it is not part of this play (a limit, a slice of the inventory, or it failed in an earlier play)"
@@ -125,7 +132,7 @@ LIMITED = "it is not part of this play (a limit, a slice of the inventory, or it
     ],
 )
 def test_members_that_the_view_lacks(play: Mapping[str, Any], second: Mapping[str, Any], reason: str) -> None:
-    assert why(variables({"a1": looked(), "a2": second}, **play)) == reason
+    assert why(variables({"a1": looked(), "a2": {"thing_cluster": "things", **second}}, **play)) == reason
 
 
 def test_an_unseen_member_belongs_to_the_cluster_that_the_inventory_says() -> None:
@@ -134,8 +141,32 @@ def test_an_unseen_member_belongs_to_the_cluster_that_the_inventory_says() -> No
         "red": ["a1"],
         "blue": ["a2"],
     }
-    del hosts["a2"]["thing_cluster"]
-    assert [o["member"] for o in seen(variables(hosts))["things"]] == ["a2"]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param({}, id="undefined"),
+        pytest.param({"thing_cluster": ""}, id="empty"),
+        pytest.param({"thing_cluster": trust_as_template("{{ nowhere }}")}, id="a template that fails"),
+    ],
+)
+def test_an_unseen_member_that_may_belong_to_any_cluster_is_missing_in_each(own: Mapping[str, Any]) -> None:
+    hosts = {"a1": looked("red"), "b1": looked("blue"), "a2": {**own, "looked": {"unreachable": True, "msg": "x"}}}
+    found = seen(variables(hosts), members=list(hosts))
+    reason = "x; nor can it be told which cluster it belongs to"
+    for cluster, seen_one in (("red", "a1"), ("blue", "b1")):
+        assert found[cluster] == [
+            {"cluster": cluster, "claim": None, "member": seen_one},
+            {"unreachable": reason, "member": "a2", "cluster": cluster},
+        ]
+    alone = seen(variables({"a2": hosts["a2"]}), members=["a2"])
+    assert {name: [o["member"] for o in members] for name, members in alone.items()} == {"unknown": ["a2"]}
+
+
+def test_the_cluster_of_an_unseen_member_is_templated() -> None:
+    own = {"thing_cluster": trust_as_template("{{ dc }}"), "dc": "red", "looked": {"unreachable": True, "msg": "x"}}
+    assert [o["member"] for o in seen(variables({"a1": looked("red"), "a2": own}))["red"]] == ["a1", "a2"]
 
 
 @pytest.mark.parametrize(
@@ -186,10 +217,20 @@ def test_one_refused_cluster_does_not_stop_the_other(check_mode: bool) -> None:
 
 
 def test_only_one_cluster() -> None:
-    hosts = {"a1": looked("red"), "b1": looked("blue")}
-    assert answer(hosts, only="red")["plan"]["acting"] == ["a1"]
+    def hosts(*chosen: str) -> dict[str, dict[str, Any]]:
+        return {
+            name: {**looked(cluster), "thing_only": only}
+            for name, cluster, only in zip(("a1", "b1"), ("red", "blue"), chosen)
+        }
+
+    assert answer(hosts("", ""))["plan"]["acting"] == ["a1", "b1"]
+    assert answer(hosts("red", "red"))["plan"]["acting"] == ["a1"]
     with pytest.raises(AnsibleActionFail, match="there is no cluster green; the inventory has blue, red"):
-        answer(hosts, only="green")
+        answer(hosts("green", "green"))
+    with pytest.raises(
+        AnsibleActionFail, match="thing_only is 'red' on a1 and 'blue' on b1, and chooses the one cluster"
+    ):
+        answer(hosts("red", "blue"))
 
 
 @pytest.mark.parametrize("show", [True, False])
@@ -206,9 +247,9 @@ def test_every_plan_has_a_name_of_its_own() -> None:
 
 
 def claim(state: str, *, age: float = 5.0, alive: bool, phase: int = 1, acting: bool = False) -> dict[str, Any]:
-    controller = this_controller()
-    if not alive:
-        controller["started"] += 1
+    pid = os.getpid()
+    started = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    controller = {**this_controller(), "pid": pid, "started": started + (not alive)}
     return {
         "plan_id": "old",
         "controller": controller,
@@ -225,8 +266,17 @@ def test_a_living_run_refuses_the_plan() -> None:
     found = answer({"a1": looked(claim=claim("done", alive=True))})["plan"]
     assert found["acting"] == []
     assert found["refused"]["a1"][0].startswith(
-        f"run old from {platform.node()} (pid {os.getppid()}) is in phase 1 of 2; wait"
+        f"run old from {platform.node()} (pid {os.getpid()}) is in phase 1 of 2; wait"
     )
+
+
+@pytest.mark.parametrize("state", ["done", "acting"])
+def test_an_earlier_run_of_the_same_process_has_ended(state: str) -> None:
+    own = {**claim(state, alive=True), "controller": this_controller()}
+    found = answer({"a1": looked(claim=own)})["plan"]
+    assert (found["acting"], found["supersedes"]) == (["a1"], ["old"])
+    assert found["warnings"] == {"things": ["careful"]}
+    assert answer({"a1": looked(claim={**own, "state": "acting", "acting": True})})["plan"]["acting"] == []
 
 
 def test_a_dead_run_is_told_and_superseded() -> None:
@@ -254,6 +304,11 @@ def test_this_controller_lives_and_another_one_is_unknown() -> None:
     assert controller_lives({**own, "started": own["started"] + 1}) is False
     assert controller_lives({**own, "pid": 2**22 + 1}) is False
     assert controller_lives({**own, "boot_id": "another"}) is None
+    # A container of the same machine: its process IDs say nothing here.
+    assert own["pid_namespace"].startswith("pid:[")
+    assert controller_lives({**own, "pid_namespace": "pid:[1]"}) is None
+    assert controller_lives({**own, "pid_namespace": "pid:[1]", "pid": 2**22 + 1}) is None
+    assert controller_lives({name: value for name, value in own.items() if name != "pid_namespace"}) is None
     assert controller_lives({**own, "started": 0}) is None
     assert controller_lives({}) is None
 

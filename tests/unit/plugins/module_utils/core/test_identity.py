@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import ClaimError, HoldfastError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import (
     SILENCE_SECONDS,
+    Claims,
     Run,
     assign_ordinals,
     claim_path,
@@ -210,6 +211,14 @@ IN_PHASE_1 = "run p1 from control (pid 100) is in phase 1 of 2"
             id="a death that a later run has followed is no news",
         ),
         pytest.param(
+            [claim(phase=2, state="acting", age=9.0), claim(phase=2, age=3.0)],
+            is_dead,
+            [],
+            ["p1"],
+            ["run p1 from control (pid 100) is in phase 2 of 2 and died; this run goes on from what is there"],
+            id="killed in the last phase, which another member has finished",
+        ),
+        pytest.param(
             [claim("p1", phase=2, age=90.0), claim("p2", age=3.0)],
             lives,
             ["run p2 from control (pid 100) is in phase 1 of 2; wait until it has ended"],
@@ -226,10 +235,26 @@ def test_judge_claims(
     supersedes: list[str],
     died: list[str],
 ) -> None:
-    judged = judge_claims(claims, controller)
+    judged = judge_claims(claims, controller, {**HERE, "pid": 200})
     assert list(judged.alive) == alive
     assert list(judged.supersedes) == supersedes
     assert list(judged.died) == died
+
+
+@pytest.mark.parametrize(
+    ("found", "alive", "supersedes"),
+    [
+        pytest.param(claim(), [], ["p1"], id="between two phases"),
+        pytest.param(claim(state="acting"), [], ["p1"], id="its module was killed"),
+        pytest.param(
+            claim(state="acting", acting=True), [f"{IN_PHASE_1}; wait until it has ended"], [], id="a module is at work"
+        ),
+    ],
+)
+def test_an_earlier_run_of_the_process_that_asks(
+    found: Mapping[str, Any], alive: list[str], supersedes: list[str]
+) -> None:
+    assert judge_claims([found], lives, HERE) == Claims(tuple(alive), tuple(supersedes), ())
 
 
 def test_a_run_survives_json() -> None:
@@ -328,4 +353,4 @@ def test_a_killed_call_leaves_a_claim_that_says_so_and_no_lock() -> None:
     seen = observe_claim(machine, "scaleio", "blue")
     assert seen is not None
     assert (seen["state"], seen["acting"]) == ("acting", False)
-    assert judge_claims([seen], is_dead).supersedes == ("p1",)
+    assert judge_claims([seen], is_dead, {}).supersedes == ("p1",)
