@@ -46,7 +46,9 @@ def _plain(lab: Lab, arguments: argparse.Namespace) -> int:
 
 def _image(lab: Lab, arguments: argparse.Namespace) -> int:
     with lab.state.lock():
-        for name in images.ensure(machine.needed(), {host.image for host in lab.hosts.values()}).values():
+        for name in images.ensure(
+            machine.needed(), lab.state.root, {host.image for host in lab.hosts.values()}
+        ).values():
             print(name)
     return 0
 
@@ -146,6 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     arguments = parser().parse_args(argv)
     try:
+        machine.rights()
         status: int = arguments.run(Lab(inventory.load(), State.default()), arguments)
         return status
     except LabError as error:

@@ -7,15 +7,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from lab.machine import ROOT, LabError, Machine, each, run, say
+from lab.machine import DISK_FOR_IMAGES, ROOT, LabError, Machine, disk_room, each, run, say
 
 REPOSITORY = "localhost/holdfast-lab"
 LABEL = "holdfast.lab.image"
@@ -97,27 +99,52 @@ def _files(tree: Path) -> Iterable[Path]:
     return (path for path in tree.rglob("*") if "__pycache__" not in path.parts)
 
 
-def ensure(machine: Machine, releases: Iterable[str]) -> dict[str, str]:
-    """Build what is missing; release -> name of its image."""
-    return dict(each(sorted(set(releases)), lambda release: (release, _ensure(machine, release))))
+def ensure(machine: Machine, state: Path, releases: Iterable[str]) -> dict[str, str]:
+    """Build what is missing; release -> name of its image.
+
+    :param state: the directory of the lab's state; it exists.
+    """
+    bases = {release: fingerprint((), *recipe(release, "", ())) for release in sorted(set(releases))}
+    names = {
+        release: f"{REPOSITORY}:{release}-{fingerprint((IMAGE, *PRODUCTS), base)}" for release, base in bases.items()
+    }
+    missing = [release for release, name in names.items() if not _exists(name)]
+    if missing:
+        disk_room(machine, state, DISK_FOR_IMAGES)
+        with _workshop(state) as folder:
+            each(missing, lambda release: _make(machine, release, bases[release], names[release], folder))
+    return names
 
 
-def _ensure(machine: Machine, release: str) -> str:
-    base_hash = fingerprint((), *recipe(release, "", ()))
+@contextmanager
+def _workshop(state: Path) -> Iterator[Path]:
+    """A folder where programs of an image can be run, which /tmp may not allow; what a killed run has left in it is gone.
+
+    :raises LabError: they cannot.
+    """
+    if os.statvfs(state).f_flag & os.ST_NOEXEC:
+        raise LabError(
+            f"{state} is mounted noexec, so that no image can be made there: point HOLDFAST_LAB_STATE elsewhere."
+        )
+    folder = state / "tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make(machine: Machine, release: str, base_hash: str, name: str, folder: Path) -> None:
     base = f"{REPOSITORY}:{release}-base-{base_hash}"
     if not _exists(base):
-        _build_base(machine, release, base)
-    name = f"{REPOSITORY}:{release}-{fingerprint((IMAGE, *PRODUCTS), base_hash)}"
-    if not _exists(name):
-        _build(machine, release, base, name)
-    return name
+        _build_base(machine, release, base, folder)
+    _build(machine, release, base, name, folder)
 
 
 def _exists(name: str) -> bool:
     return subprocess.run(["podman", "image", "exists", name], check=False).returncode == 0
 
 
-def _build_base(machine: Machine, release: str, name: str) -> None:
+def _build_base(machine: Machine, release: str, name: str, folder: Path) -> None:
     say(f"image {release}: installing Debian (only the first time; about a minute)")
     start = time.monotonic()
     mirror = own_mirror(run("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(COMPONENT)"))
@@ -126,7 +153,13 @@ def _build_base(machine: Machine, release: str, name: str) -> None:
     # A release that has left the mirrors is found in the archive, whose signatures may be past their date.
     for uri, lines in ((mirror, settings), (ARCHIVE, [*settings, 'Acquire::Check-Valid-Until "false";'])):
         with tempfile.TemporaryFile("w+") as words:
-            maker = subprocess.Popen(recipe(release, uri, lines), stdout=subprocess.PIPE, stderr=words)
+            # Its mounts end with it, whatever ends it: nothing but files is left in the folder.
+            maker = subprocess.Popen(
+                ["unshare", "--mount", *recipe(release, uri, lines)],
+                stdout=subprocess.PIPE,
+                stderr=words,
+                env={**os.environ, "TMPDIR": str(folder)},
+            )
             argv = ["podman", "import", "--quiet", "--change", f"LABEL={LABEL}={release}", "-"]
             taker = subprocess.run(argv, stdin=maker.stdout, capture_output=True, text=True, check=False)
             # Half an archive makes an image too: the name is given only to a whole one.
@@ -144,10 +177,10 @@ def _build_base(machine: Machine, release: str, name: str) -> None:
     )
 
 
-def _build(machine: Machine, release: str, base: str, name: str) -> None:
+def _build(machine: Machine, release: str, base: str, name: str, folder: Path) -> None:
     say(f"image {release}: adding the product")
-    with tempfile.TemporaryDirectory(prefix="holdfast-image-") as folder:
-        context = Path(folder)
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        context = Path(made)
         for target, trees in (("lab", (IMAGE / "rootfs",)), ("product", PRODUCTS)):
             (context / target).mkdir()
             for tree in trees:

@@ -44,9 +44,8 @@ class Lab:
         """Make and start the chosen hosts, as far as they do not run as described. Whether anything was done."""
         begun = time.monotonic()
         with self.state.lock():
-            self.state.root.mkdir(parents=True, exist_ok=True)
-            machine = preflight(self.state.root, len(chosen))
-            names = images.ensure(machine, [host.image for host in chosen])
+            machine = needed()
+            names = images.ensure(machine, self.state.root, [host.image for host in chosen])
             built = time.monotonic()
             hosts.wait_alone()
             if not all(found.whole for found in hosts.containers(self.state).values()):
@@ -56,6 +55,9 @@ class Lab:
             self.state.make_key()
             wanted = self._prepare(machine, chosen, names, name)
             missing, down = self._reconcile(machine, chosen, wanted)
+            new = [*missing, *down]
+            if new:
+                preflight(machine, self.state.root, len(new))
             if missing:
                 say(f"hosts: making {_names(missing)}")
                 # A run killed in the middle of this leaves names in podman's storage that it does not list.
@@ -65,7 +67,6 @@ class Lab:
             for host in down:
                 say(f"hosts: starting {host.name}")
                 machine.podman("start", f"holdfast-{host.name}")
-            new = [*missing, *down]
             each(new, lambda host: hosts.wait_ready(self.state, host))
             for host in chosen:
                 if not self._filled(host).exists():

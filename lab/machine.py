@@ -24,8 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # Third byte onwards of the networks that are tried, the first one by preference.
 NETWORKS = [ipaddress.IPv4Network(f"10.89.{third}.0/24") for third in range(50, 100)]
 
-# What images and hosts take: measured, with room to spare.
-DISK_NEEDED = 3 << 30
+# What building the images takes meanwhile, and what a host takes: measured, with room to spare.
+DISK_FOR_IMAGES = 2 << 30
+DISK_PER_HOST = 50 << 20
 MEMORY_PER_HOST = 60 << 20
 
 # Debian packages of the programs that are called here.
@@ -52,21 +53,17 @@ def say(text: str) -> None:
     print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
 
-def run(*argv: str | Path, data: str | None = None, remedy: str = "", environment: dict[str, str] | None = None) -> str:
+def run(*argv: str | Path, remedy: str = "") -> str:
     """Run a program to its end; what it printed.
 
-    :param data: its standard input.
     :param remedy: what to do when it fails.
-    :param environment: variables beside the inherited ones.
     :raises LabError: it failed; with its last words.
     """
     done = subprocess.run(
         [str(word) for word in argv],
-        input=data,
-        stdin=subprocess.DEVNULL if data is None else None,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env={**os.environ, **environment} if environment else None,
         check=False,
     )
     if done.returncode:
@@ -134,21 +131,20 @@ class Machine:
         return run("podman", "--runtime", self.runtime, *argv, remedy=remedy)
 
 
-def preflight(state: Path, hosts: int) -> Machine:
-    """Look at the machine before anything is made.
+def rights() -> None:
+    """:raises LabError: this is not root."""
+    if os.geteuid():
+        raise LabError("the lab makes network interfaces and block devices, which takes root: run it with sudo.")
+
+
+def preflight(machine: Machine, state: Path, hosts: int) -> None:
+    """Look at the machine before hosts are started.
 
     :param state: the directory of the lab's state; it exists.
-    :param hosts: how many hosts will run.
+    :param hosts: how many will be started.
     :raises LabError: something is missing; with the remedy.
     """
-    machine = needed()
-    for where in (state, Path(json.loads(machine.podman("info", "--format", "json"))["store"]["graphRoot"])):
-        free = shutil.disk_usage(where).free
-        if free < DISK_NEEDED:
-            raise LabError(
-                f"{where} has {free >> 20} MB of free room, the lab needs {DISK_NEEDED >> 20} MB there: "
-                "free some, or point HOLDFAST_LAB_STATE (state) or podman's storage.conf (images) elsewhere."
-            )
+    disk_room(machine, state, hosts * DISK_PER_HOST)
     available = memory_available(Path("/proc/meminfo").read_text())
     if available < hosts * MEMORY_PER_HOST:
         raise LabError(
@@ -157,18 +153,26 @@ def preflight(state: Path, hosts: int) -> Machine:
         )
     if not Path("/dev/loop-control").exists():
         raise LabError("there is no /dev/loop-control, so hosts can have no disks: load it with `modprobe loop`.")
-    return machine
+
+
+def disk_room(machine: Machine, state: Path, wanted: int) -> None:
+    """:raises LabError: fewer bytes are free for the lab's state or for podman's images."""
+    for where in (state, Path(json.loads(machine.podman("info", "--format", "json"))["store"]["graphRoot"])):
+        free = shutil.disk_usage(where).free
+        if free < wanted:
+            raise LabError(
+                f"{where} has {free >> 20} MB of free room, the lab needs {wanted >> 20} MB there: "
+                "free some, or point HOLDFAST_LAB_STATE (state) or podman's storage.conf (images) elsewhere."
+            )
 
 
 def needed() -> Machine:
-    """The machine, if it has the programs and the rights.
+    """The machine, if it has the programs.
 
-    :raises LabError: something is missing; with the remedy.
+    :raises LabError: some are missing; with the remedy.
     """
-    if os.geteuid():
-        raise LabError("the lab makes network interfaces and block devices, which takes root: run it with sudo.")
-    # Debian leaves these out of an ordinary user's PATH, which sudo -E may have kept.
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    # Neither `su` nor `sudo -E` puts these into the PATH that it keeps.
+    os.environ["PATH"] = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
     missing = sorted({package for program, package in PACKAGES.items() if not shutil.which(program)})
     if missing:
         raise LabError(f"programs are missing: install them with `apt-get install {' '.join(missing)}`.")

@@ -6,6 +6,8 @@
 
 - network, cuts: the network's first three bytes; the pairs that are cut
 - id_ed25519, known_hosts, lock: keys; the lock of whoever changes the lab
+- run.lock: held as long as a run (of `make demo`, `make test`, ...) uses the hosts; the Makefile's programs take it
+- tmp: where images are made
 - disks/HOST/NAME.img: the content of the disks, sparse
 - hosts/HOST/pid: the host's first process, written by podman
 - hosts/HOST/filled: is there when the disks carry what is described

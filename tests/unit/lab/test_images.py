@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lab import images
 from lab.inventory import IMAGES
-from lab.machine import LabError
+from lab.machine import LabError, Machine
 
 
 @pytest.mark.parametrize("release", IMAGES)
@@ -77,3 +79,34 @@ def test_a_copied_tree_keeps_modes_but_not_the_umask(tmp_path: Path) -> None:
 def test_a_product_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
     images.copy(tmp_path / "none", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_is_not_built_and_takes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither room nor a folder is asked for; a folder is made anew for each building, and goes with it."""
+    there, asked, built = True, [], []
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp/left").touch()
+
+    def make(_: Machine, release: str, base: str, name: str, folder: Path) -> None:
+        assert (folder, list(folder.iterdir())) == (tmp_path / "tmp", [])
+        assert name.startswith(f"localhost/holdfast-lab:{release}-")
+        built.append(release)
+
+    monkeypatch.setattr(images, "_exists", lambda name: there)
+    monkeypatch.setattr(images, "disk_room", lambda *words: asked.append(words))
+    monkeypatch.setattr(images, "_make", make)
+    machine = Machine("runc", apparmor=False)
+    names = images.ensure(machine, tmp_path, ["bookworm", "bullseye", "bookworm"])
+    assert sorted(names) == ["bookworm", "bullseye"] and built == asked == []
+    there = False
+    assert images.ensure(machine, tmp_path, ["bookworm"])["bookworm"] == names["bookworm"]
+    assert built == ["bookworm"] and asked == [(machine, tmp_path, 2 << 30)]
+    assert not (tmp_path / "tmp").exists()
+
+
+def test_a_place_where_programs_cannot_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_exists", lambda name: False)
+    monkeypatch.setattr(images, "disk_room", lambda *words: None)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_NOEXEC))
+    with pytest.raises(LabError, match=r"is mounted noexec.*point HOLDFAST_LAB_STATE elsewhere"):
+        images.ensure(Machine("runc", apparmor=False), tmp_path, ["bookworm"])

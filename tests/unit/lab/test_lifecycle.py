@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +57,22 @@ def test_a_master_that_does_not_answer_shows_nobody() -> None:
     assert lifecycle.registered("http://127.0.0.1:1/slaves") == set()
 
 
-def test_an_error_is_one_sentence_and_a_status(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_one_sentence_and_a_status(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert main(["hash", "agent99"]) == 1
     assert capsys.readouterr().err.startswith("lab: the lab has no host agent99: its hosts are m1, m2,")
+
+
+@pytest.mark.parametrize("command", [["up"], ["down"], ["image"], ["ssh-config"]])
+def test_only_root(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOLDFAST_LAB_STATE", str(tmp_path / "closed"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert main(command) == 1
+    assert capsys.readouterr().err.startswith(
+        "lab: the lab makes network interfaces and block devices, which takes root"
+    )
+    assert not (tmp_path / "closed").exists()

@@ -11,6 +11,7 @@ import os
 import shutil
 from ipaddress import IPv4Network
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,18 +77,34 @@ def test_memory() -> None:
     assert machine.memory_available("MemTotal: 9 kB\nMemAvailable:    2048 kB\n") == 2 << 20
 
 
-def test_only_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(LabError, match="run it with sudo"):
-        machine.needed()
+@pytest.mark.parametrize(
+    ("disk", "memory", "sentence"),
+    [
+        (100 << 20, 120 << 20, None),
+        (99 << 20, 120 << 20, "has 99 MB of free room, the lab needs 100 MB there"),
+        (100 << 20, 119 << 20, "119 MB of memory are available, 2 hosts need 120 MB"),
+    ],
+)
+def test_room_is_counted_for_the_hosts_that_will_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: int, memory: int, sentence: str | None
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda where: SimpleNamespace(free=disk))
+    monkeypatch.setattr(machine, "memory_available", lambda meminfo: memory)
+    monkeypatch.setattr(machine, "run", lambda *argv, **_: json.dumps({"store": {"graphRoot": str(tmp_path)}}))
+    there = machine.Machine("runc", apparmor=False)
+    if sentence is None:
+        machine.preflight(there, tmp_path, 2)
+    else:
+        with pytest.raises(LabError, match=sentence):
+            machine.preflight(there, tmp_path, 2)
 
 
 def test_missing_programs_are_named_by_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setenv("PATH", os.environ["PATH"])
+    monkeypatch.delenv("PATH")
     monkeypatch.setattr(shutil, "which", lambda name: None if name in ("podman", "mmdebstrap") else f"/usr/bin/{name}")
     with pytest.raises(LabError, match="apt-get install mmdebstrap podman`"):
         machine.needed()
+    assert os.environ["PATH"].endswith(":/usr/sbin:/sbin")
 
 
 def test_a_failing_program_is_named_with_its_last_words_and_the_remedy() -> None:
