@@ -120,12 +120,18 @@ def detach(state: State, paths: Iterable[Path] | None = None) -> int:
     return len(chosen)
 
 
+def written(state: State, host: str, disk: Disk) -> int:
+    """When a disk was last written, in nanoseconds: the loop driver moves its file's time with every write."""
+    path = image(state, host, disk.name)
+    # What was written may still be in memory only.
+    run("blockdev", "--flushbufs", f"/dev/{loops(state)[path]}")
+    return path.stat().st_mtime_ns
+
+
 def empty(state: State, host: str, disk: Disk) -> None:
-    """Make a disk as new. Nothing is done to one that was never written."""
+    """Make a disk as new, after :func:`written`. Nothing is done to one that was never written."""
     path = image(state, host, disk.name)
     device = f"/dev/{loops(state)[path]}"
-    # What was written may still be in memory only.
-    run("blockdev", "--flushbufs", device)
     if path.stat().st_blocks:
         # Through the device, so that the kernel's pages of it are dropped too.
         run("blkdiscard", "--force", device)

@@ -37,6 +37,13 @@ class Disk:
     size: int
     content: str = "empty"
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.size} {self.content}"
+
+
+# As every agent has one: without any file system to name, blkid ends with status 2 (blkid(8)).
+SYSTEM_DISK = Disk("xvda", 8 << 30, "ext4")
+
 
 @dataclass(frozen=True)
 class Host:

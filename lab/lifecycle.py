@@ -14,10 +14,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from lab import disks, hosts, images, network
-from lab.inventory import AGENTS, MASTERS, Disk, Host
+from lab.inventory import AGENTS, MASTERS, SYSTEM_DISK, Disk, Host
 from lab.machine import LabError, Machine, each, needed, preflight, say
 from lab.state import State
 
@@ -68,9 +67,7 @@ class Lab:
                 say(f"hosts: starting {host.name}")
                 machine.podman("start", f"holdfast-{host.name}")
             each(new, lambda host: hosts.wait_ready(self.state, host))
-            for host in chosen:
-                if not self._filled(host).exists():
-                    self._fill_disks(host)
+            each(chosen, self._fill_disks)
             network.restore(self.state, [host.name for host in new], self.addresses())
             if new:
                 self._wait_registered()
@@ -140,26 +137,41 @@ class Lab:
     # -- disks -----------------------------------------------------------------------------------------------------
 
     def _make_disks(self, chosen: Iterable[Host]) -> None:
-        """Give hosts the disks that the inventory describes, all empty."""
+        """Give hosts the disks that the inventory describes: empty, or as they were filled where nothing was written since."""
         for host in chosen:
-            self._filled(host).unlink(missing_ok=True)
             named = {disks.image(self.state, host.name, disk.name) for disk in host.disks}
             present = {path for path in disks.loops(self.state) if path.parent == self.state.disks(host.name)}
             disks.detach(self.state, present - named)
             disks.attach(self.state, host.name, host.disks)
+            filled = self._filled(host)
+            kept = {}
             for disk in host.disks:
-                disks.empty(self.state, host.name, disk)
+                if filled.get(str(disk)) == disks.written(self.state, host.name, disk):
+                    kept[str(disk)] = filled[str(disk)]
+                else:
+                    disks.empty(self.state, host.name, disk)
+            self._note_filled(host, kept)
             disks.show(self.state, host.name)
 
     def _fill_disks(self, host: Host) -> None:
-        """Put the described content on a host's empty disks."""
-        for disk in host.disks:
+        """Put the described content on those of a host's disks that do not carry it yet."""
+        filled = self._filled(host)
+        missing = [disk for disk in host.disks if str(disk) not in filled]
+        for disk in missing:
             self.fill(host, disk)
-        self._filled(host).touch()
+            filled[str(disk)] = disks.written(self.state, host.name, disk)
+        if missing:
+            self._note_filled(host, filled)
 
-    def _filled(self, host: Host) -> Path:
-        """Is there when the host's disks carry what is described; a run may be killed before."""
-        return self.state.host(host.name) / "filled"
+    def _filled(self, host: Host) -> dict[str, int]:
+        """The host's disks that carry what is described -> when they were written; a run may be killed before all do."""
+        path = self.state.host(host.name) / "filled"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def _note_filled(self, host: Host, filled: Mapping[str, int]) -> None:
+        path = self.state.host(host.name) / "filled"
+        path.with_suffix(".new").write_text(json.dumps(filled))
+        path.with_suffix(".new").replace(path)
 
     def fill(self, host: Host, disk: Disk) -> None:
         """Put a disk's content on it, from inside the running host."""
@@ -183,13 +195,13 @@ class Lab:
         say(f"lab: reset in {time.monotonic() - begun:.1f} s")
 
     def plain(self) -> None:
-        """Like reset, but every agent has one disk, empty, ``/dev/xvdf``."""
+        """Like reset, but every agent has one disk beside that of its system: empty, ``/dev/xvdf``."""
         begun = time.monotonic()
-        one = (Disk("xvdf", 2 << 40),)
+        one = (SYSTEM_DISK, Disk("xvdf", 2 << 40))
         self._settle(
             [dataclasses.replace(host, disks=one) if host.group == AGENTS else host for host in self.hosts.values()]
         )
-        say(f"lab: reset in {time.monotonic() - begun:.1f} s, every agent with the one disk /dev/xvdf")
+        say(f"lab: reset in {time.monotonic() - begun:.1f} s, every agent with the one empty disk /dev/xvdf")
 
     def _settle(self, wanted: Sequence[Host]) -> None:
         with self.state.lock():
@@ -207,8 +219,7 @@ class Lab:
             each(there, lambda host: hosts.inside(self.state, host.name, f"{hosts.INSIDE}/halt"))
             self._make_disks(there)
             each(there, lambda host: hosts.inside(self.state, host.name, f"{hosts.INSIDE}/devices"))
-            for host in there:
-                self._fill_disks(host)
+            each(there, self._fill_disks)
             each(there, lambda host: hosts.inside(self.state, host.name, f"{hosts.INSIDE}/pristine", "start"))
             self._wait_registered()
 

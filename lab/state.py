@@ -10,7 +10,7 @@
 - tmp: where images are made
 - disks/HOST/NAME.img: the content of the disks, sparse
 - hosts/HOST/pid: the host's first process, written by podman
-- hosts/HOST/filled: is there when the disks carry what is described
+- hosts/HOST/filled: which disks carry what is described, and when they were written
 - hosts/HOST/journal: the host's journal
 - hosts/HOST/sys: what the host finds below /sys about block devices
 - hosts/HOST/host: what the host itself reads, mounted at /usr/lib/holdfast-lab/host

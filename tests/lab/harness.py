@@ -24,10 +24,15 @@ from typing import Any
 
 import yaml
 
+from lab.hosts import entering
+from lab.hosts import environment as environment_inside
+from lab.inventory import AGENTS, load
+from lab.state import State
+
 ROOT = Path(__file__).resolve().parents[2]
 LAB_INVENTORY = ROOT / "inventories" / "lab"
 MASTERS = ("m1", "m2", "m3")
-STATE = Path(os.environ.get("HOLDFAST_LAB_STATE") or "/var/lib/holdfast-lab")
+STATE = State.default().root
 
 # Counts by being called: one line for each ssh or sftp process, with the arguments that name the host.
 _COUNTER = '#!/bin/sh\nprintf "%s\\n" "$*" >> "{log}"\nexec {program} "$@"\n'
@@ -257,7 +262,17 @@ def on(host: str, *argv: str, data: str = "") -> str:
 
     :param data: its standard input.
     """
-    return lab("exec", host, "--", *argv, data=data)
+    done = subprocess.run(
+        entering(State.default(), host, *argv),
+        input=data,
+        capture_output=True,
+        env=environment_inside(),
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{host}: {' '.join(argv)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done.stdout
 
 
 def root(host: str) -> Path:
@@ -327,6 +342,28 @@ def agents_at_master(headers: Mapping[str, str] | None = None) -> list[dict[str,
 def registered() -> dict[str, dict[str, Any]]:
     """Host name -> attributes of every agent that is active at the leading master."""
     return {agent["hostname"]: agent["attributes"] for agent in agents_at_master() if agent["active"]}
+
+
+def all_back(headers: Mapping[str, str] | None = None) -> None:
+    """Wait until every agent of the lab's inventory is active at the leading master. After an election they come one by one.
+
+    :param headers: as for :func:`agents_at_master`.
+    """
+    wanted = {name for name, host in load().items() if host.group == AGENTS}
+
+    def none_missing() -> bool:
+        missing = wanted - {agent["hostname"] for agent in agents_at_master(headers) if agent["active"]}
+        assert not missing, f"missing at the leading master: {sorted(missing)}"
+        return True
+
+    until(none_missing, seconds=90)
+
+
+def restart_masters(headers: Mapping[str, str] | None = None) -> None:
+    """Restart all masters, and wait until the agents are back."""
+    for master in MASTERS:
+        on(master, "systemctl", "restart", "mesos-master")
+    all_back(headers)
 
 
 def until(condition: Callable[[], object], seconds: float = 30) -> None:
