@@ -10,14 +10,13 @@ import base64
 import importlib
 import json
 import secrets
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import testinfra
 
-from tests.lab.harness import MASTERS, ROOT, agents_at_master, lab, on, until
+from tests.lab.harness import MASTERS, ROOT, lab, on, restart_masters
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +30,10 @@ def reach(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
 
 @pytest.fixture
 def newest(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The variables with which the newest ansible-core runs, where a Python for it is installed."""
+    """The variables with which the newest ansible-core runs that an installed Python can run."""
     monkeypatch.syspath_prepend(ROOT / "tools")
-    found = importlib.import_module("environments").environment("newest")
-    if found is None:
-        pytest.skip(f"no installed Python runs a newer ansible-core ({sys.version})")
-    variables: dict[str, str] = found.variables()
+    newest = importlib.import_module("environments").environments()[-1]
+    variables: dict[str, str] = newest.variables()
     return variables
 
 
@@ -45,22 +42,15 @@ def guarded_masters() -> Iterator[str]:
     """Masters that ask for the password of the user ``holdfast``, which is the fixture's value; open again afterwards."""
     password = f"planted-{secrets.token_hex(12)}"
     known = json.dumps({"credentials": [{"principal": "holdfast", "secret": password}]})
-    write = "umask 077; cat > /etc/mesos-master-credentials"
     flags = "authenticate_http_readonly authenticate_http_readwrite"
+    guard = f"""umask 077; cat > /etc/mesos-master-credentials
+        cd /etc/mesos-master; for flag in {flags}; do echo true > $flag; done
+        echo /etc/mesos-master-credentials > credentials"""
     for master in MASTERS:
-        on(master, "sh", "-c", write, data=known)
-        on(master, "sh", "-c", f"cd /etc/mesos-master; for flag in {flags}; do echo true > $flag; done")
-        on(master, "sh", "-c", "echo /etc/mesos-master-credentials > /etc/mesos-master/credentials")
+        on(master, "sh", "-c", guard, data=known)
     known_as = {"Authorization": "Basic " + base64.b64encode(f"holdfast:{password}".encode()).decode()}
-    _restart_masters(known_as)
+    restart_masters(known_as)
     yield password
     for master in MASTERS:
         on(master, "sh", "-c", f"cd /etc/mesos-master; rm {flags} credentials ../mesos-master-credentials")
-    _restart_masters({})
-
-
-def _restart_masters(headers: dict[str, str]) -> None:
-    """Restart all masters, and wait until the agents are back."""
-    for master in MASTERS:
-        on(master, "systemctl", "restart", "mesos-master")
-    until(lambda: sum(bool(agent["active"]) for agent in agents_at_master(headers)) == 16)
+    restart_masters()

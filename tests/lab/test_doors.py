@@ -21,12 +21,14 @@ from tests.lab.harness import (
     Run,
     address,
     agents_at_master,
+    declaring,
     few,
     hashes,
     lab,
     on,
     playbook,
     registered,
+    restart_masters,
     started_with,
     tree,
     until,
@@ -123,17 +125,21 @@ REFUSED = [
 
 
 def test_bad_attributes_are_refused(tmp_path: Path) -> None:
-    inventories = few(tmp_path, "agent04")
-    before = hashes("agent04")
-    attempts = [attempt for attempt, _sentence in REFUSED]
-    run = playbook(PLAYS / "bad_attributes.yml", inventories=inventories, variables={"attempts": attempts}).expect(0)
-    assert hashes("agent04") == before
-    (tried,) = (e["result"]["results"] for e in run.results if e["action"].endswith("mesos_agent_attributes"))
-    assert len(tried) == len(REFUSED)
-    for (attempt, sentence), result in zip(REFUSED, tried, strict=True):
-        assert result["failed"] and not result["changed"], attempt
-        assert "nothing was changed" in result["msg"], (attempt, result["msg"])
-        assert re.search(sentence, result["msg"]), (attempt, result["msg"])
+    """Each one on one of three hosts."""
+    hosts = ("agent04", "agent06", "agent08")
+    given = {host: REFUSED[number :: len(hosts)] for number, host in enumerate(hosts)}
+    attempts = {host: {"attempts": [attempt for attempt, _sentence in cases]} for host, cases in given.items()}
+    before = hashes(*hosts)
+    run = playbook(
+        PLAYS / "bad_attributes.yml", inventories=(*few(tmp_path, *hosts), declaring(tmp_path, **attempts))
+    ).expect(0)
+    assert hashes(*hosts) == before
+    for host, tried in run.of("mesos_agent_attributes", "failed").items():
+        for (attempt, sentence), result in zip(given.pop(host), tried["results"], strict=True):
+            assert result["failed"] and not result["changed"], attempt
+            assert "nothing was changed" in result["msg"], (attempt, result["msg"])
+            assert re.search(sentence, result["msg"]), (attempt, result["msg"])
+    assert given == {}
 
 
 def test_work_is_named_before_it_is_lost(tmp_path: Path) -> None:
@@ -178,7 +184,7 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
     assert spare["unit"]["active"] == "inactive"
     node = run.of("scaleio_node_info")["agent03"]["observation"]
     disks = {disk["path"]: disk for disk in node["devices"]}
-    assert sorted(disks) == ["/dev/xvdf", "/dev/xvdh"]
+    assert sorted(disks) == ["/dev/xvda", "/dev/xvdf", "/dev/xvdh"]
     assert disks["/dev/xvdf"]["free"] and disks["/dev/xvdf"]["taken"] and disks["/dev/xvdf"]["size_bytes"] == 2 << 40
     assert (
         not disks["/dev/xvdh"]["free"]
@@ -234,18 +240,12 @@ def tls_masters(tmp_path: Path) -> Iterator[str]:
         on(master, "cp", "/etc/default/mesos-master", "/var/tmp/mesos-master.before")
         on(master, "sh", "-c", "cat >> /etc/default/mesos-master", data=f"\n{settings}\n")
     on("agent08", "sh", "-c", "cat > /var/tmp/lab-ca.pem", data=(tmp_path / "ca.pem").read_text())
-    _restart_masters()
+    restart_masters()
     yield "/var/tmp/lab-ca.pem"
     for master in MASTERS:
         on(master, "sh", "-c", "cp /var/tmp/mesos-master.before /etc/default/mesos-master; rm /etc/mesos-lab-*.pem")
     on("agent08", "rm", "/var/tmp/lab-ca.pem")
-    _restart_masters()
-
-
-def _restart_masters() -> None:
-    for master in MASTERS:
-        on(master, "systemctl", "restart", "mesos-master")
-    until(lambda: len(registered()) == 16)
+    restart_masters()
 
 
 def test_masters_behind_tls(tmp_path: Path, tls_masters: str) -> None:

@@ -172,5 +172,5 @@ def test_the_wrapper_sees_the_old_or_the_new_value_during_200_writes(tmp_path: P
     seen = on(host, "cat", "/tmp/watch.seen").splitlines()
     assert set(seen) == expected
     turns = sum(before != after for before, after in zip(seen, seen[1:], strict=False))
-    assert turns >= 20, f"the values changed {turns} times before the reader's eyes in {len(seen)} runs"
+    assert turns >= 5, f"the values changed {turns} times before the reader's eyes in {len(seen)} runs"
     assert tree(host) == FILES

@@ -12,13 +12,27 @@ from __future__ import annotations
 
 import http.client
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.lab.harness import Run, address, aliases, events, few, hashes, lab, on, playbook, tree, until
+from tests.lab.harness import (
+    Run,
+    address,
+    aliases,
+    all_back,
+    events,
+    few,
+    hashes,
+    lab,
+    on,
+    playbook,
+    started_with,
+    tree,
+    until,
+)
 
 BOOK = "holdfast.stateful.scaleio_imperative"
 PLAYS = Path(__file__).parent / "plays"
@@ -29,27 +43,30 @@ EVERYBODY = tuple(f"m{number}" for number in range(1, 4)) + tuple(f"agent{number
 
 
 class Case(NamedTuple):
-    """A declaration and the sentence that refuses it. host: the lab host, where it must be a certain one."""
+    """A declaration and the sentences that refuse it. host: the lab host, where it must be a certain one."""
 
     name: str
     variables: str
-    sentence: str
+    sentences: tuple[str, ...]
     host: str = ""
 
 
-def named(name: str) -> str:
-    """A domain of this name, as YAML writes it."""
-    return f"scaleio_sds: {{{name}: {{qe: [/dev/xvdf]}}}}"
+def case(name: str, variables: str, sentence: str, host: str = "") -> Case:
+    """A declaration with one fault."""
+    return Case(name, variables, (sentence,), host)
 
 
-def pool(name: str) -> str:
-    """A pool of this name."""
-    return f"scaleio_sds: {{engineering: {{{name}: [/dev/xvdf]}}}}"
+def several(name: str, form: str, faults: Mapping[str, str]) -> Case:
+    """Names that are each refused, declared side by side: name as YAML writes it -> its sentence.
+
+    :param form: one of the names' places, joined by commas.
+    """
+    return Case(name, form % ", ".join(faults), tuple(faults.values()))
 
 
-def client(name: str) -> str:
-    """A pool of this name that is used, where a name keeps the type that YAML gave it."""
-    return f"{GOOD}\nscaleio_sdc: {{engineering: [{name}]}}"
+# Where a name stands: a domain, a pool, and a pool that is used, where a name keeps the type that YAML gave it.
+DOMAINS = "scaleio_sds: {%s}"
+POOLS = "scaleio_sds: {engineering: {%s}}"
 
 
 def devices(text: str) -> str:
@@ -57,9 +74,9 @@ def devices(text: str) -> str:
     return f"scaleio_sds: {{engineering: {{qe: {text}}}}}"
 
 
-def odd(character: str) -> str:
+def odd(name: str, character: str) -> str:
     """The sentence about a character that a name must not have."""
-    return f"scaleio_sds: .* has '{re.escape(character)}'; only letters, digits, '_' and '-' pass"
+    return f"scaleio_sds: the name '{re.escape(name)}' has '{re.escape(character)}'; only letters, digits, '_' and '-' pass"
 
 
 SCALAR = r"reads as a number: the agent would make it a scalar"
@@ -67,188 +84,220 @@ NUMBER = r"is a number: the agent would make it a scalar"
 
 CASES = [
     # Names that an agent reads as numbers, or YAML does.
-    Case("quoted-7", named("'7'"), rf"scaleio_sds: the name '7' {SCALAR}"),
-    Case("quoted-1e3", named("'1e3'"), rf"scaleio_sds: the name '1e3' {SCALAR}"),
-    Case("quoted-0x10", named("'0x10'"), rf"scaleio_sds: the name '0x10' {SCALAR}"),
-    Case("quoted-nan", named("'nan'"), rf"scaleio_sds: the name 'nan' {SCALAR}"),
-    Case("quoted-minus-1", named("'-1'"), rf"scaleio_sds: the name '-1' {SCALAR}"),
-    Case("quoted-inf", named("'inf'"), rf"scaleio_sds: the name 'inf' {SCALAR}"),
-    Case("quoted-007", named("'007'"), rf"scaleio_sds: the name '007' {SCALAR}"),
-    Case("pool-7", pool("7"), rf"engineering: the name '7' {SCALAR}"),
-    Case("pool-1e3", pool("1e3"), rf"engineering: the name '1e3' {SCALAR}"),
-    Case("pool-minus-1", pool("-1"), rf"engineering: the name '-1' {SCALAR}"),
-    Case("pool-nan", pool(".nan"), r"engineering: the name 'NaN' reads as a number"),
-    Case("client-7", client("7"), rf"scaleio_sdc: engineering: the name 7 {NUMBER}"),
-    Case("client-1e3", client("1e3"), rf"scaleio_sdc: engineering: the name '1e3' {SCALAR}"),
-    Case("client-0x10", client("0x10"), rf"scaleio_sdc: engineering: the name 16 {NUMBER}"),
-    Case("client-nan", client("nan"), rf"scaleio_sdc: engineering: the name 'nan' {SCALAR}"),
-    Case("client-dot-nan", client(".nan"), rf"scaleio_sdc: engineering: the name nan {NUMBER}"),
-    Case("client-minus-1", client("-1"), rf"scaleio_sdc: engineering: the name -1 {NUMBER}"),
-    Case("client-inf", client("inf"), rf"scaleio_sdc: engineering: the name 'inf' {SCALAR}"),
-    Case("client-dot-inf", client(".inf"), rf"scaleio_sdc: engineering: the name inf {NUMBER}"),
-    Case("client-yes", client("yes"), r"the name True is no text; YAML read it as bool: put it in quotes"),
+    several(
+        "domains-like-numbers",
+        DOMAINS,
+        {
+            f"'{name}': {{qe: [/dev/xvdf]}}": rf"scaleio_sds: the name '{name}' {SCALAR}"
+            for name in ("7", "1e3", "0x10", "nan", "-1", "inf", "007")
+        },
+    ),
+    several(
+        "pools-like-numbers",
+        POOLS,
+        {
+            "7: [/dev/xvdf]": rf"engineering: the name '7' {SCALAR}",
+            "1e3: [/dev/xvdf]": rf"engineering: the name '1e3' {SCALAR}",
+            "-1: [/dev/xvdf]": rf"engineering: the name '-1' {SCALAR}",
+            ".nan: [/dev/xvdf]": r"engineering: the name 'NaN' reads as a number",
+        },
+    ),
+    several(
+        "clients-like-numbers",
+        f"{GOOD}\nscaleio_sdc: {{engineering: [%s]}}",
+        {
+            "7": rf"scaleio_sdc: engineering: the name 7 {NUMBER}",
+            "1e3": rf"scaleio_sdc: engineering: the name '1e3' {SCALAR}",
+            "0x10": rf"scaleio_sdc: engineering: the name 16 {NUMBER}",
+            "nan": rf"scaleio_sdc: engineering: the name 'nan' {SCALAR}",
+            ".nan": rf"scaleio_sdc: engineering: the name nan {NUMBER}",
+            "-1": rf"scaleio_sdc: engineering: the name -1 {NUMBER}",
+            "inf": rf"scaleio_sdc: engineering: the name 'inf' {SCALAR}",
+            ".inf": rf"scaleio_sdc: engineering: the name inf {NUMBER}",
+            "yes": r"the name True is no text; YAML read it as bool: put it in quotes",
+        },
+    ),
     # Names with characters that mean something to the wrapper, the agent or the framework.
-    Case("colon", named("'a:b'"), odd(":")),
-    Case("tilde", named("a~b"), odd("~")),
-    Case("semicolon", named("a;b"), odd(";")),
-    Case("newline", named('"a\\nb"'), odd("\\n")),
-    Case("brackets", named("'a[1]'"), r"has '\[' '\]'; only letters"),
-    Case("braces", pool("'a{1}'"), r"engineering: the name 'a\{1\}' has '\{' '\}'"),
-    Case("comma", named("'a,b'"), odd(",")),
-    Case("space", named("a b"), odd(" ")),
-    Case("slash", pool("../a"), r"engineering: the name '\.\./a' has '\.' '/'"),
-    Case("not-ascii", named("größe"), r"the name 'gr\\xf6\\xdfe' has"),
-    Case("no-name", named("''"), r"the name '' has no character"),
-    Case("no-letter", named("'--'"), r"the name '--' has no letter"),
-    Case("too-long", named("a" * 300), r"has 300 characters; a file is named after it"),
+    several(
+        "odd-domains",
+        DOMAINS,
+        {
+            f"{name}: {{qe: [/dev/xvdf]}}": sentence
+            for name, sentence in {
+                "'a:b'": odd("a:b", ":"),
+                "a~b": odd("a~b", "~"),
+                "a;b": odd("a;b", ";"),
+                '"a\\nb"': odd("a\\nb", "\\n"),
+                "'a[1]'": r"the name 'a\[1\]' has '\[' '\]'; only letters",
+                "'a,b'": odd("a,b", ","),
+                "a b": odd("a b", " "),
+                "größe": r"the name 'gr\\xf6\\xdfe' has",
+                "''": r"the name '' has no character",
+                "'--'": r"the name '--' has no letter",
+                "a" * 300: r"has 300 characters; a file is named after it",
+            }.items()
+        },
+    ),
+    several(
+        "odd-pools",
+        POOLS,
+        {
+            "'a{1}': [/dev/xvdf]": r"engineering: the name 'a\{1\}' has '\{' '\}'",
+            "../a: [/dev/xvdf]": r"engineering: the name '\.\./a' has '\.' '/'",
+        },
+    ),
     # Ansible refuses to read such a text; a template can still make one.
-    Case(
+    case(
         "not-utf8",
-        client("""'{{ "%c" | format(0xdcff) }}'"""),
+        f"""{GOOD}\nscaleio_sdc: {{engineering: ['{{{{ "%c" | format(0xdcff) }}}}']}}""",
         r"is not UTF-8: it would make the master's /slaves unreadable",
     ),
     # The flat namespace.
-    Case("domain-domains", named("domains"), r"the name 'domains' is taken"),
-    Case("pool-domains", pool("domains"), r"engineering: the name 'domains' is taken"),
-    Case("pool-like-domain", pool("engineering"), r"the pool 'engineering' is named like a domain"),
-    Case(
+    case("domain-domains", DOMAINS % "domains: {qe: [/dev/xvdf]}", r"the name 'domains' is taken"),
+    case("pool-domains", POOLS % "domains: [/dev/xvdf]", r"engineering: the name 'domains' is taken"),
+    case("pool-like-domain", POOLS % "engineering: [/dev/xvdf]", r"the pool 'engineering' is named like a domain"),
+    case(
         "pool-in-two-domains",
         "scaleio_sds: {one: {qe: [/dev/xvdf]}, two: {qe: [/dev/xvdf]}}",
         r"the pool 'qe' is in one and in two",
     ),
-    Case(
+    case(
         "two-domains",
         "scaleio_sds: {one: {qa: [/dev/xvdf]}, two: {qb: [/dev/xvdf]}}",
         r"two protection domains on one agent \(one, two; sds and sdc count together\)",
     ),
-    Case(
+    case(
         "two-domains-by-client",
         f"{GOOD}\nscaleio_sdc: {{other: [qe]}}",
         r"two protection domains .*\(engineering, other",
     ),
-    Case("prefix-in-name", pool("a-scaleio-sds-b"), r"contains the framework's own prefix"),
+    case("prefix-in-name", POOLS % "a-scaleio-sds-b: [/dev/xvdf]", r"contains the framework's own prefix"),
     # Shapes.
-    Case("sds-list", "scaleio_sds: [engineering]", r"scaleio_sds must be a mapping .* and this is a list"),
-    Case("sds-text", "scaleio_sds: engineering", r"scaleio_sds must be a mapping .* and this is a text: engineering"),
-    Case("pools-list", "scaleio_sds: {engineering: [qe]}", r"scaleio_sds: engineering must be a mapping .* a list"),
-    Case("pools-text", "scaleio_sds: {engineering: qe}", r"scaleio_sds: engineering must be a mapping .* a text: qe"),
-    Case("no-pools", "scaleio_sds: {engineering: {}}", r"scaleio_sds: engineering has no storage pool"),
-    Case("devices-number", devices("5"), r"engineering: qe must name devices .* and this is a number: 5"),
-    Case("device-list", devices("[[/dev/xvdf]]"), r"a device must be a path or a by-id name, and this is a list"),
-    Case(
+    case("sds-list", "scaleio_sds: [engineering]", r"scaleio_sds must be a mapping .* and this is a list"),
+    case("sds-text", "scaleio_sds: engineering", r"scaleio_sds must be a mapping .* and this is a text: engineering"),
+    case("pools-list", "scaleio_sds: {engineering: [qe]}", r"scaleio_sds: engineering must be a mapping .* a list"),
+    case("pools-text", "scaleio_sds: {engineering: qe}", r"scaleio_sds: engineering must be a mapping .* a text: qe"),
+    case("no-pools", "scaleio_sds: {engineering: {}}", r"scaleio_sds: engineering has no storage pool"),
+    case("devices-number", devices("5"), r"engineering: qe must name devices .* and this is a number: 5"),
+    case("device-list", devices("[[/dev/xvdf]]"), r"a device must be a path or a by-id name, and this is a list"),
+    case(
         "device-mapping",
         devices("[{path: /dev/xvdf}]"),
         r"a device must be a path or a by-id name, and this is a mapping",
     ),
-    Case("sdc-text", f"{GOOD}\nscaleio_sdc: engineering", r"scaleio_sdc must be a mapping .* a text: engineering"),
-    Case(
+    case("sdc-text", f"{GOOD}\nscaleio_sdc: engineering", r"scaleio_sdc must be a mapping .* a text: engineering"),
+    case(
         "sdc-pool-text",
         f"{GOOD}\nscaleio_sdc: {{engineering: qe}}",
         r"scaleio_sdc: engineering must be a list .* a text",
     ),
-    Case("sdc-pool-list", client("[qe]"), r"scaleio_sdc: engineering: a name must be a text, and this is a list"),
-    Case("persona-list", f"{GOOD}\nscaleio_persona: [primary]", r"scaleio_persona is \['primary'\]; it must be one of"),
-    Case("persona", f"{GOOD}\nscaleio_persona: leader", r"scaleio_persona is leader; it must be one of primary"),
-    Case("rack-list", f"{GOOD}\nscaleio_rack: [r1]", r"scaleio_rack must be a text, and this is a list: \['r1'\]"),
-    Case(
+    case(
+        "sdc-pool-list",
+        f"{GOOD}\nscaleio_sdc: {{engineering: [[qe]]}}",
+        r"scaleio_sdc: engineering: a name must be a text, and this is a list",
+    ),
+    case("persona-list", f"{GOOD}\nscaleio_persona: [primary]", r"scaleio_persona is \['primary'\]; it must be one of"),
+    case("persona", f"{GOOD}\nscaleio_persona: leader", r"scaleio_persona is leader; it must be one of primary"),
+    case("rack-list", f"{GOOD}\nscaleio_rack: [r1]", r"scaleio_rack must be a text, and this is a list: \['r1'\]"),
+    case(
         "select-list", devices("{select: ['[].path']}"), r"must be \{select: EXPRESSION, count: NUMBER\}; select is \["
     ),
     # Devices.
-    Case("trailing-comma", devices("['/dev/xvdf,']"), r"the device '/dev/xvdf,' has a comma at its end"),
-    Case("comma-list", devices("['/dev/xvdf,/dev/xvdg']"), r"the device '/dev/xvdf,/dev/xvdg' has a character"),
-    Case("no-device-name", devices("['']"), r"engineering: qe: a device with no name"),
-    Case("not-a-device", devices("[/etc/passwd]"), r"the device '/etc/passwd' is not below /dev"),
-    Case("device-twice", devices("[/dev/xvdf, /dev/xvdf]"), r"engineering: qe names the device /dev/xvdf twice"),
-    Case("empty-list", devices("[]"), r"engineering: qe has an empty list of devices"),
-    Case(
+    case("trailing-comma", devices("['/dev/xvdf,']"), r"the device '/dev/xvdf,' has a comma at its end"),
+    case("comma-list", devices("['/dev/xvdf,/dev/xvdg']"), r"the device '/dev/xvdf,/dev/xvdg' has a character"),
+    case("no-device-name", devices("['']"), r"engineering: qe: a device with no name"),
+    case("not-a-device", devices("[/etc/passwd]"), r"the device '/etc/passwd' is not below /dev"),
+    case("device-twice", devices("[/dev/xvdf, /dev/xvdf]"), r"engineering: qe names the device /dev/xvdf twice"),
+    case("empty-list", devices("[]"), r"engineering: qe has an empty list of devices"),
+    case(
         "two-pools",
         "scaleio_sds: {engineering: {qe: [/dev/xvdf], dev: [/dev/xvdf]}}",
         r"the device /dev/xvdf is in the pools qe and dev; a device belongs to one pool",
     ),
-    Case(
+    case(
         "two-pools-by-id",
         "scaleio_sds: {engineering: {qe: [/dev/xvdf], dev: [scsi-HOLDFAST_HOLDFAST-DISK_HFAGENT01XVDF]}}",
         r"the device /dev/xvdf is in the pools qe and dev; a device belongs to one pool",
         "agent01",
     ),
-    Case(
+    case(
         "missing-device",
         devices("[/dev/xvdz]"),
-        r"the device /dev/xvdz is not there; this host has /dev/xvdf \(2199 GB, free\)",
+        r"the device /dev/xvdz is not there; this host has /dev/xvda \(9 GB, .*\); /dev/xvdf \(2199 GB, free\)",
     ),
-    Case(
+    case(
         "missing-by-id",
         devices("[scsi-NOTHING]"),
         r"no device has the by-id name scsi-NOTHING; this host has scsi-HOLDFAST",
     ),
-    Case(
+    case(
         "file-system",
         devices("[/dev/xvdh]"),
         r"the device /dev/xvdh carries ext4.*nothing is ever wiped here",
         "agent03",
     ),
-    Case(
+    case(
         "mounted", devices("[/dev/xvdi]"), r"the device /dev/xvdi is mounted at /mnt; only an empty device", "agent10"
     ),
-    Case(
+    case(
         "50-gb",
         devices("[/dev/xvdi]"),
         r"the device /dev/xvdi has 50 GB; ScaleIO takes devices from 100 GB to 6 TB",
         "agent09",
     ),
     # Expressions over the observed devices.
-    Case(
+    case(
         "none-selected",
         devices("'[?size_bytes > `9000000000000`].path'"),
         r"yields 0 devices \(none\) and must yield 1",
     ),
-    Case(
+    case(
         "two-selected",
         devices("'[?free].path'"),
-        r"yields 2 devices \(/dev/xvdf, /dev/xvdg\) and must yield 1; this host has /dev/xvdf \(2199 GB, free\); /dev/xvdg",
+        r"yields 2 devices \(/dev/xvdf, /dev/xvdg\) and must yield 1; this host has .*/dev/xvdf \(2199 GB, free\); /dev/xvdg",
         "agent05",
     ),
-    Case(
+    case(
         "two-wanted", devices("{select: '[?free].path', count: 2}"), r"yields 1 devices \(/dev/xvdf\) and must yield 2"
     ),
-    Case("malformed", devices("'[?free'"), r"the expression \[\?free is no JMESPath"),
-    Case("not-paths", devices("'[].size_bytes'"), r"must yield paths of devices and yields .*; end it with \.path"),
-    Case(
+    case("malformed", devices("'[?free'"), r"the expression \[\?free is no JMESPath"),
+    case("not-paths", devices("'[].size_bytes'"), r"must yield paths of devices and yields .*; end it with \.path"),
+    case(
         "count-zero", devices("{select: '[].path', count: 0}"), r"count is 0; it must be a number from 1 up, or 'any'"
     ),
     # What a cluster lacks.
-    Case("nothing-declared", "scaleio_sds: {}", r"declares neither scaleio_sds nor scaleio_sdc"),
-    Case(
+    case("nothing-declared", "scaleio_sds: {}", r"declares neither scaleio_sds nor scaleio_sdc"),
+    case(
         "unknown-domain",
         "scaleio_sdc: {engineering: [qe]}",
         r"protection domain engineering, which no scaleio_sds .* declares",
     ),
-    Case("no-previous", "scaleio_state: rollback", r"has no previous attribute set to go back to"),
+    case("no-previous", "scaleio_state: rollback", r"has no previous attribute set to go back to"),
     # What stands on a host.
-    Case("dcos", GOOD, r"this host runs DC/OS.*set them there", "agent11"),
-    Case(
+    case("dcos", GOOD, r"this host runs DC/OS.*set them there", "agent11"),
+    case(
         "subdirectory", GOOD, r"/etc/mesos-slave/attributes/old is a directory: the init wrapper fails on it", "agent12"
     ),
-    Case("backup", GOOD, r"/etc/mesos-slave/attributes/rack\.bak looks like somebody.s backup", "agent13"),
-    Case(
+    case("backup", GOOD, r"/etc/mesos-slave/attributes/rack\.bak looks like somebody.s backup", "agent13"),
+    case(
         "flag-backup",
         GOOD,
         r"/etc/mesos-slave/work_dir~ is passed as the flag --work_dir~, which no agent knows",
         "agent14",
     ),
-    Case("environment", GOOD, r"MESOS_ATTRIBUTES is set in .*mesos-slave.*the agent forgets it", "agent15"),
+    case("environment", GOOD, r"MESOS_ATTRIBUTES is set in .*mesos-slave.*the agent forgets it", "agent15"),
     # Settings of a cluster.
-    Case("none-down", f"{GOOD}\nscaleio_max_unavailable: 0", r"scaleio_max_unavailable is 0; it must be at least 1"),
-    Case(
+    case("none-down", f"{GOOD}\nscaleio_max_unavailable: 0", r"scaleio_max_unavailable is 0; it must be at least 1"),
+    case(
         "expected-members", f"{GOOD}\nscaleio_expected_members: 3", r"scaleio_expected_members is 3 and the group has 1"
     ),
-    Case("no-masters", f"{GOOD}\nscaleio_masters: []", r"0 Mesos masters are declared \(none\)"),
-    Case(
+    case("no-masters", f"{GOOD}\nscaleio_masters: []", r"0 Mesos masters are declared \(none\)"),
+    case(
         "four-masters",
         f"{GOOD}\nscaleio_masters: ['http://m1:5050', 'http://m2:5050', 'http://m3:5050', 'http://m4:5050']",
         r"4 Mesos masters are declared .* odd number, at least 3",
     ),
-    Case(
+    case(
         "other-masters",
         f"{GOOD}\nscaleio_masters: ['http://m1:5051', 'http://m2:5051', 'http://m3:5051']",
         r"no answer \(GET http://m\d:5051/slaves\)",
@@ -267,14 +316,14 @@ PAIRS = [
         "unreachable",
         GOOD,
         f"{GOOD}\nansible_port: 9",
-        r"unreachable-b could not be observed: .*; the whole cluster must be visible|unreachable-b could not be observed",
+        r"unreachable-b could not be observed: .*Connection refused.*the whole cluster must be visible",
     ),
 ]
 CONTROL = "agent07"
 
 
 @pytest.fixture(scope="module")
-def prepared_lab() -> Iterator[None]:
+def prepared_lab() -> None:
     """The lab with the traps that some cases need."""
     lab("disk-add", "agent09", "/dev/xvdi", "47684M")
     lab("disk-add", "agent10", "/dev/xvdi", "500G", "--fs", "ext4")
@@ -284,11 +333,6 @@ def prepared_lab() -> Iterator[None]:
     on("agent13", "sh", "-c", "mkdir -p /etc/mesos-slave/attributes && echo r1 > /etc/mesos-slave/attributes/rack.bak")
     on("agent14", "cp", "/etc/mesos-slave/work_dir", "/etc/mesos-slave/work_dir~")
     on("agent15", "sh", "-c", "echo 'MESOS_ATTRIBUTES=rack:r1' >> /etc/default/mesos-slave")
-    yield
-    on("agent10", "umount", "/mnt")
-    lab("disk-remove", "agent09", "/dev/xvdi")
-    lab("disk-remove", "agent10", "/dev/xvdi")
-    lab("reset")
 
 
 @pytest.fixture(scope="module")
@@ -322,11 +366,15 @@ def _clustered(variables: str, cluster: str) -> str:
     return f"{variables}\nscaleio_cluster: {cluster}\n"
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_refused_by_itself(together: Run, case: Case) -> None:
-    said = together.failures()[case.name]
-    assert said.startswith(f"The cluster {case.name} is refused and nothing was changed."), said
-    assert re.search(case.sentence, said), said
+@pytest.mark.parametrize(
+    "name,sentence",
+    [(case.name, sentence) for case in CASES for sentence in case.sentences],
+    ids=[f"{case.name}-{number}" for case in CASES for number in range(len(case.sentences))],
+)
+def test_refused_by_itself(together: Run, name: str, sentence: str) -> None:
+    said = together.failures()[name]
+    assert said.startswith(f"The cluster {name} is refused and nothing was changed."), said
+    assert re.search(sentence, said), said
 
 
 @pytest.mark.parametrize("name,sentence", [(pair[0], pair[3]) for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
@@ -338,7 +386,7 @@ def test_refused_as_a_pair(together: Run, name: str, sentence: str) -> None:
 
 def test_sentences_differ() -> None:
     """A sentence that fits every case would prove nothing about its own."""
-    sentences = [case.sentence for case in CASES if case.variables != GOOD]
+    sentences = [sentence for case in CASES if case.variables != GOOD for sentence in case.sentences]
     assert len(set(sentences)) > len(sentences) * 0.9
 
 
@@ -349,9 +397,10 @@ def test_sentences_differ() -> None:
 def untouched() -> Iterator[None]:
     """No agent is changed meanwhile."""
     agents = [name for name in EVERYBODY if name.startswith("agent")]
-    before = hashes(*agents)
+    before, started = hashes(*agents), {agent: started_with(agent) for agent in agents}
     yield
     assert hashes(*agents) == before
+    assert {agent: started_with(agent) for agent in agents} == started
 
 
 def refused(run: Run, sentence: str) -> None:
@@ -437,6 +486,7 @@ class TestRuns:
         finally:
             for master in stopped:
                 on(master, "systemctl", "start", "mesos-master")
+            all_back()
 
     def test_wrong_password(self, three: tuple[Path, ...], guarded_masters: str) -> None:
         """Refused without a password, refused with a wrong one; with the right one the plan is made."""
