@@ -11,13 +11,22 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 PYTHON ?= python3
+ifeq ($(shell command -v $(PYTHON)),)
+$(error $(PYTHON) is missing: `apt-get install python3`)
+endif
+# For the programs of tools/ themselves; what they run gets its variables from them.
+export LC_ALL := C.UTF-8
+export PYTHONDONTWRITEBYTECODE := 1
 # The scenario that runs a second time, on the newest ansible-core.
 export NEWEST_SCENARIO ?= scaleio_two_pools
 steps = $(PYTHON) tools/steps.py
 # Runs a command in the main environment.
 within = eval "$$($(PYTHON) tools/environments.py export)" &&
 
-.PHONY: help setup env demo test check lint units sanity conformance scenarios soak bench lab lab-down format clean
+# Runs a command in the main environment while no other run uses the lab.
+on_lab = $(PYTHON) tools/on_lab.py
+
+.PHONY: help setup setup-main rights env demo test check lint units sanity conformance scenarios soak bench lab lab-down format clean
 
 help: ## this list
 	@sed -nE 's/^([a-z -]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | sed 's/[$$]{2}/$$/' -E | expand -t 42
@@ -25,38 +34,49 @@ help: ## this list
 setup: ## install what is missing: Debian packages, Python environments
 	@$(PYTHON) tools/environments.py setup
 
+# Enough for all that does not test on the newest ansible-core.
+setup-main:
+	@$(PYTHON) tools/environments.py setup main
+
+# Goes before what takes root: nothing is installed for a user who could not go on.
+rights:
+	@$(PYTHON) tools/environments.py rights $(MAKECMDGOALS)
+
 env: ## shell lines that make a terminal use this checkout: eval "$$(make env)"
-	@$(PYTHON) tools/environments.py setup >&2
+	@$(PYTHON) tools/environments.py setup main >&2
 	@$(PYTHON) tools/environments.py export
 
-demo: setup ## deploy on the lab, twice, and look at the result
+demo: rights setup-main ## deploy on the lab, twice, and look at the result
 	@$(PYTHON) tools/demo.py
 
-test: setup ## everything: lint, units, sanity, conformance, every scenario on the lab
+test: rights setup ## everything: lint, units, sanity, conformance, every scenario on the lab
 	@$(steps) lint units sanity conformance scenarios
 
 check: setup ## the quick part: lint, types, units
 	@$(steps) lint units
 
-lint units sanity conformance: setup ## one step alone
+lint units sanity: setup ## one step alone
 	@$(steps) $@
 
-scenarios: setup ## every scenario on the lab; SCENARIOS="a b" for some
+conformance: rights setup ## the simulators against what the real products did
 	@$(steps) $@
 
-soak: setup lab ## scenarios that repeat for a long time, on the lab
+scenarios: rights setup ## every scenario on the lab; SCENARIOS="a b" for some
 	@$(steps) $@
 
-bench: setup lab ## channels, module runs and seconds against an ordinary playbook
-	@$(within) flock "$$HOLDFAST_CACHE/lab.lock" python -m benchmarks.run
+soak: rights setup ## scenarios that repeat for a long time, on the lab, which stays up
+	@$(steps) $@
 
-lab: setup ## start the lab's hosts, reaping what a killed run left
-	@$(within) python -m lab up
+bench: rights setup-main ## channels, module runs and seconds against an ordinary playbook
+	@$(on_lab) bash -c "python -m lab up && python -m benchmarks.run"
 
-lab-down: setup ## remove the lab's hosts
-	@$(within) python -m lab down
+lab: rights setup-main ## start the lab's hosts, reaping what a killed run left
+	@$(on_lab) python -m lab up
 
-format: setup ## bring the Python code into its one form
+lab-down: rights setup-main ## remove the lab's hosts
+	@$(on_lab) python -m lab down
+
+format: setup-main ## bring the Python code into its one form
 	@$(within) git ls-files -co --exclude-standard '*.py' | xargs ruff check --quiet --no-cache --fix
 	@$(within) git ls-files -co --exclude-standard '*.py' | xargs black --quiet
 

@@ -12,10 +12,11 @@ import sys
 import time
 from dataclasses import dataclass
 
-from environments import ROOT, Environment, main_environment, say, the_lab
+from environments import Environment, main_environment, say, the_lab
+from processes import leave_on_signals, started
 
 NEXT = """
-The lab is up. Where to look next:
+The lab is up. Where to look next{as_root}:
   eval "$(make -s env)"           gives this terminal the programs and the collection, for the lines below
   ansible-playbook -i inventories/lab holdfast.stateful.plan
                                   what a deployment would do; .status prints the table above again
@@ -40,26 +41,21 @@ def act(title: str, command: list[str], main: Environment) -> Act:
     """Runs a command, its output shown as it comes."""
     say(f"== {title}: {' '.join(command)}")
     start = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **main.variables()},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
     changed = []
-    assert process.stdout is not None
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        if recap := re.search(r" : ok=\d+ +changed=(\d+) ", line):
-            changed.append(int(recap[1]))
+    with started(command, main.variables(), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if recap := re.search(r" : ok=\d+ +changed=(\d+) ", line):
+                changed.append(int(recap[1]))
+        good = process.wait() == 0
     seconds = time.monotonic() - start
-    say(f"== {title}: {'done' if process.wait() == 0 else f'failed (exit {process.returncode})'} in {seconds:.1f} s")
-    return Act(title, process.returncode == 0, sum(changed) if changed else None, seconds)
+    say(f"== {title}: {'done' if good else f'failed (exit {process.returncode})'} in {seconds:.1f} s")
+    return Act(title, good, sum(changed) if changed else None, seconds)
 
 
 def main() -> int:
+    leave_on_signals()
     environment = main_environment()
     playbook = ["ansible-playbook", "--inventory", "inventories/lab"]
     parts = [
@@ -84,7 +80,7 @@ def main() -> int:
     if acts[3].changed != 0:
         print(f"\nThe second deployment should have changed nothing, it changed {acts[3].changed}.")
         return 1
-    print(NEXT)
+    print(NEXT.format(as_root=", in a shell of root (sudo -s)" if "SUDO_USER" in os.environ else ""))
     return 0
 
 

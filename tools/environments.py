@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the Makefile's targets stand on: Debian packages, Python environments, the collection's place.
 
-    python3 tools/environments.py setup    installs what is missing; well under a second when nothing is
-    python3 tools/environments.py export   prints the shell lines that make a terminal use the main environment
-    python3 tools/environments.py clean    removes the cache
+    python3 tools/environments.py setup [main]   installs what is missing (main: without the newest ansible-core); well under a second when nothing is
+    python3 tools/environments.py rights TARGET  objects unless it is root who makes a target that takes root
+    python3 tools/environments.py export         prints the shell lines that make a terminal use the main environment
+    python3 tools/environments.py clean          removes the cache
 
 Everything made here lies in the cache, ``${HOLDFAST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast}``. An environment's folder carries the hash of
 its requirements and of its Python, so that a changed pin makes a new one, and checkouts with the same pins share it.
@@ -18,20 +19,29 @@ import fcntl
 import functools
 import hashlib
 import os
+import pwd
 import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+# sudo may have kept the caller's home, where nothing is to become root's.
+if "SUDO_UID" in os.environ and Path.home().exists() and Path.home().stat().st_uid == int(os.environ["SUDO_UID"]):
+    os.environ["HOME"] = pwd.getpwuid(os.geteuid()).pw_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(
     os.environ.get("HOLDFAST_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast"
 )
 COLLECTION = Path("ansible_collections/holdfast/stateful")
+LAB_STATE = Path(os.environ.get("HOLDFAST_LAB_STATE") or "/var/lib/holdfast-lab")
+
+# What a new environment takes, measured, with room to spare.
+ENVIRONMENT_DISK = 1 << 30
 
 # The Pythons on which the pinned ansible-core of each environment runs as a controller.
 PYTHONS = {"main": ((3, 11), (3, 13)), "newest": ((3, 12), (3, 14))}
@@ -73,28 +83,37 @@ def tries(command: list[str], remedy: str, environment: dict[str, str] | None = 
 # Pythons
 
 
+def path_folders() -> list[Path]:
+    """The folders of PATH, which may be unset."""
+    return [Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)]
+
+
 @functools.cache
 def pythons() -> dict[Version, Path]:
-    """The Pythons that really run, by version: the system's own before others. A shim on PATH may stand for none."""
+    """The Pythons that really run and can make an environment, by version: the system's own before others. A shim on PATH may stand for none."""
     folders = [
         Path("/usr/bin"),
         Path("/usr/local/bin"),
         *sorted((Path.home() / ".pyenv/versions").glob("*/bin"), reverse=True),
     ]
-    folders += map(Path, os.environ["PATH"].split(os.pathsep))
+    folders += path_folders()
+    # os.path.isfile: a folder of PATH may be closed to this user, which Path.is_file() raises.
     found: dict[Version, Path] = {}
     for folder in dict.fromkeys(folders):
         for minor in range(8, 15):
             program = folder / f"python3.{minor}"
-            if (3, minor) not in found and program.is_file() and runs(program):
+            if (3, minor) not in found and os.path.isfile(program) and runs(program):
                 found[(3, minor)] = program
     return found
 
 
 @functools.cache
 def runs(program: Path) -> bool:
-    """Whether a Python starts and is not itself part of a virtual environment."""
-    code = "import sys; sys.exit(sys.prefix != sys.base_prefix)"
+    """Whether a Python starts, can make a virtual environment with pip, and is not itself part of one."""
+    code = (
+        "import sys, _ssl, zlib, importlib.machinery as found; "
+        "sys.exit(sys.prefix != sys.base_prefix or not found.PathFinder.find_spec('ensurepip'))"
+    )
     try:
         return subprocess.run([program, "-Sc", code], stderr=subprocess.DEVNULL, timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -107,9 +126,9 @@ def search_path(*first: Path) -> str:
         *first,
         *(program.parent for version, program in sorted(pythons().items()) if program.parent != Path("/usr/bin")),
     ]
-    for folder in map(Path, os.environ["PATH"].split(os.pathsep)):
+    for folder in path_folders():
         here = [folder / f"python3.{minor}" for minor in range(8, 15)]
-        if all(runs(program) for program in here if program.is_file()) or folder == Path("/usr/bin"):
+        if all(runs(program) for program in here if os.path.isfile(program)) or folder == Path("/usr/bin"):
             folders.append(folder)
     folders += [
         Path(folder) for folder in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -159,10 +178,23 @@ class Environment:
             "ANSIBLE_COLLECTIONS_PATH": str(collections_path()),
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "HOLDFAST_CACHE": str(CACHE),
+            # Ansible refuses a locale that is not UTF-8, or that this machine does not have. This one is part of the C library.
+            "LC_ALL": "C.UTF-8",
             "PATH": search_path(self.bin),
             "PYTHONDONTWRITEBYTECODE": "1",
             "VIRTUAL_ENV": str(self.folder),
+            **trusting(),
         }
+
+
+def trusting() -> dict[str, str]:
+    """The variables with which git serves this checkout also where it belongs to another user."""
+    trusted = [value for name, value in os.environ.items() if name.startswith("GIT_CONFIG_VALUE_")]
+    if ROOT.stat().st_uid == os.geteuid() or str(ROOT) in trusted:
+        return {}
+    number = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    setting = {f"GIT_CONFIG_KEY_{number}": "safe.directory", f"GIT_CONFIG_VALUE_{number}": str(ROOT)}
+    return {"GIT_CONFIG_COUNT": str(number + 1), **setting}
 
 
 def environment(name: str) -> Environment | None:
@@ -181,7 +213,8 @@ def main_environment() -> Environment:
     if found is None:
         seen = ", ".join(f"3.{minor}" for _, minor in sorted(pythons())) or "none"
         raise SetupError(
-            f"ansible-core 2.19 needs Python 3.11, 3.12 or 3.13 (found: {seen}): `apt-get install python3`."
+            f"ansible-core 2.19 needs Python 3.11, 3.12 or 3.13 with its module venv (found: {seen}): "
+            "`apt-get install python3 python3-venv`."
         )
     return found
 
@@ -197,6 +230,12 @@ def install(wanted: Environment) -> None:
     complete = wanted.folder / "complete"
     if complete.exists() and os.access(wanted.bin / "python", os.X_OK):
         return
+    free = shutil.disk_usage(CACHE).free
+    if free < ENVIRONMENT_DISK:
+        raise SetupError(
+            f"{CACHE} has {free >> 20} MB of free room, a new Python environment needs {ENVIRONMENT_DISK >> 20} MB: "
+            "free some, or set HOLDFAST_CACHE to a folder on a larger disk."
+        )
     with announced(f"Python environment {wanted.name} ({wanted.title})"):
         shutil.rmtree(wanted.folder, ignore_errors=True)
         tries(
@@ -232,8 +271,13 @@ def collections_path() -> Path:
 
 @contextlib.contextmanager
 def the_lab() -> Iterator[None]:
-    """Keeps other runs away from the lab's hosts, also those of other checkouts, and waits for them first."""
-    with (CACHE / "lab.lock").open("w") as lock:
+    """Keeps other runs away from the lab's hosts, also those of other checkouts and users, and waits for them first.
+
+    The lock goes on to the commands that jobs.started() runs: it is held until the last of them has ended, whatever becomes of this program.
+    """
+    LAB_STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with (LAB_STATE / "run.lock").open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -255,53 +299,50 @@ def packages() -> None:
         return
     if os.geteuid() and not shutil.which("sudo"):
         raise SetupError(f"Missing packages: {' '.join(missing)}. Run this as root, or install sudo.")
+    # `su` keeps the caller's PATH, and dpkg wants to find programs of the system in it.
+    folders = os.pathsep.join([*map(str, path_folders()), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    variables = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": folders}
     become = ["sudo"] if os.geteuid() else []
     apt = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet=2", "-o", "Acquire::Retries=3"]
     apt += ["-o", "DPkg::Lock::Timeout=300"]
     remedy = "Are the package sources in /etc/apt right and reachable?"
     with announced(f"Debian packages: {' '.join(missing)}"):
-        tries([*apt, "update"], remedy)
-        tries([*apt, "install", "--no-install-recommends", *missing], remedy)
+        tries([*apt, "update"], remedy, variables)
+        tries([*apt, "install", "--no-install-recommends", *missing], remedy, variables)
 
 
-def room() -> None:
-    """Raises SetupError where the disk or the memory cannot hold environments, image and lab."""
-    for folder, gigabytes, remedy in (
-        (CACHE, 2, "free some space, or set HOLDFAST_CACHE to a folder on a larger disk"),
-        (Path("/var/lib"), 4, "free some space (`podman system df` shows what old images hold)"),
-    ):
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        free = shutil.disk_usage(there).free / 1e9
-        if free < gigabytes:
-            raise SetupError(f"{there} has {free:.1f} GB free, {gigabytes} GB are needed: {remedy}.")
-    fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    available = int(fields["MemAvailable"].split()[0]) / 1e6
-    if available < 2.5:
+def rights(target: str) -> None:
+    """Raises SetupError where this is not root."""
+    if os.geteuid():
+        how = f"run `sudo make {target}`" if shutil.which("sudo") else "become root (`su -`) and run it again"
         raise SetupError(
-            f"{available:.1f} GB of memory are available, twenty lab hosts need 2.5 GB: end something large."
+            f"`make {target}` makes network interfaces, block devices and mounts, which takes root: {how}."
         )
 
 
-def setup() -> None:
-    """Everything that the other targets need, installed where missing."""
-    room()
+def setup(wanted: Callable[[], list[Environment]]) -> None:
+    """Everything that the other targets need, installed where missing. `wanted` is asked once the packages are there."""
     packages()
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for wanted in environments():
-            install(wanted)
+        for one in wanted():
+            install(one)
         collections_path()
 
 
 def main(arguments: list[str]) -> int:
     try:
-        if arguments == ["setup"]:
-            setup()
+        if arguments == ["setup", "main"]:
+            setup(lambda: [main_environment()])
+        elif arguments == ["setup"]:
+            setup(environments)
             if environment("newest") is None:
                 say(
                     f"No installed Python runs a newer ansible-core than {main_environment().core}: it is the newest here."
                 )
+        elif arguments[:1] == ["rights"]:
+            rights(" ".join(arguments[1:]))
         elif arguments == ["export"]:
             for name, value in main_environment().variables().items():
                 print(f"export {name}={shlex.quote(value)}")

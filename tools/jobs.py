@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import signal
 import subprocess
 import threading
 import time
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from environments import CACHE, ROOT, say
+from processes import end, started
 
 LOGS = CACHE / f"logs-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]}"
 
@@ -58,45 +58,40 @@ class Done:
         return self.code == 0
 
 
+# What run() is at, in whichever thread.
+_running: set[subprocess.Popen[str]] = set()
+
+
 def run(job: Job) -> Done:
-    """Runs one job to its end. Its children end with it when the deadline passes or this program is interrupted."""
+    """Runs one job to its end. All that it has started ends with it when the deadline passes or this program is interrupted."""
     say(f"{job.name} ...")
     start = time.monotonic()
     job.log.parent.mkdir(parents=True, exist_ok=True)
     shown = re.compile(job.progress)
-    process = subprocess.Popen(
-        [str(part) for part in job.command],
-        cwd=job.folder,
-        env={**os.environ, "NO_COLOR": "1", **job.environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
     late = threading.Event()
-
-    def expire() -> None:
-        late.set()
-        os.killpg(process.pid, signal.SIGKILL)
-
-    timer = threading.Timer(job.minutes * 60, expire)
-    timer.start()
     lines = []
-    try:
-        assert process.stdout is not None
-        with job.log.open("w") as log:
-            for line in process.stdout:
-                lines.append(line)
-                log.write(line)
-                if shown.search(line):
-                    say(f"  {job.name}: {line.strip()}")
-        process.wait()
-    finally:
-        timer.cancel()
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with started(job.command, {"NO_COLOR": "1", **job.environment}, job.folder, **pipes) as process:
+
+        def expire() -> None:
+            late.set()
+            end(process)
+
+        timer = threading.Timer(job.minutes * 60, expire)
+        timer.start()
+        _running.add(process)
+        try:
+            assert process.stdout is not None
+            with job.log.open("w") as log:
+                for line in process.stdout:
+                    lines.append(line)
+                    log.write(line)
+                    if shown.search(line):
+                        say(f"  {job.name}: {line.strip()}")
+            process.wait()
+        finally:
+            timer.cancel()
+            _running.discard(process)
     seconds = time.monotonic() - start
     done = Done(job, None if late.is_set() else process.returncode, "".join(lines), seconds)
     if done.good:
@@ -111,4 +106,13 @@ def run(job: Job) -> Done:
 def run_all(jobs: Sequence[Job]) -> list[Done]:
     """Runs jobs that do not depend on each other, as many at a time as there are processors, at most four."""
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        return list(pool.map(run, jobs))
+        futures = [pool.submit(run, job) for job in jobs]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            # Leaving the block waits for the threads, and those for their commands.
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not all(future.done() for future in futures):
+                end(*_running)
+                time.sleep(0.05)
+            raise

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -34,8 +35,10 @@ from environments import (
     main_environment,
     say,
     the_lab,
+    trusting,
 )
 from jobs import LOGS, Done, Job, run, run_all
+from processes import leave_on_signals
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,17 @@ class Tally:
     seconds: float
 
 
+def tally(done: Done) -> Tally:
+    """A job that counts one."""
+    return Tally(done.job.name, int(done.good), int(not done.good), 0, done.seconds)
+
+
 def tracked(*patterns: str) -> list[Path]:
     """The project's files that match, committed or not yet, without what git ignores."""
     command = ["git", "ls-files", "-coz", "--exclude-standard", "--", *patterns]
-    names = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.split(b"\0")
+    environment = {**os.environ, **trusting()}
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
+    names = done.stdout.split(b"\0")
     return sorted({path for name in names if name and (path := ROOT / os.fsdecode(name)).exists()})
 
 
@@ -81,25 +91,27 @@ def lint() -> Iterable[Tally]:
     on_targets = [ROOT / "plugins/modules", ROOT / "plugins/module_utils"]
     stateful = "ansible_collections.holdfast.stateful"
     simulators = sorted(ROOT.glob("lab/simulators/*/rootfs/usr/lib/*-simulator"))
-    modules = ["--module=steps", "--module=demo"]
+    modules = [f"--module={path.stem}" for path in sorted((ROOT / "tools").glob("*.py"))]
     modules += [f"--package={name}" for name in (f"{stateful}.plugins", f"{stateful}.tests", "lab", "benchmarks")]
     modules += [f"--package={path.parent.name}" for folder in simulators for path in folder.glob("*/__init__.py")]
     mypy_path = os.pathsep.join(map(str, (tree, ROOT, ROOT / "tests/conformance", ROOT / "tools", *simulators)))
     jobs = [
-        Job("ansible-lint", ["ansible-lint", "--strict"], main.variables()),
+        Job("lint: ansible-lint", ["ansible-lint", "--strict"], main.variables()),
         Job(
-            "mypy",
+            "lint: mypy",
             ["mypy", f"--cache-dir={CACHE / 'mypy'}", *modules],
             {**main.variables(), "MYPYPATH": mypy_path},
         ),
-        Job("black", ["black", "--check", "--quiet", "--diff", *python], main.variables()),
-        Job("ruff", ["ruff", "check", "--no-cache", *python], main.variables()),
-        Job("yamllint", ["yamllint", "--strict", "."], main.variables()),
-        Job("vermin (Python 3.9 on targets)", ["vermin", "-t=3.9-", "--violations", *on_targets], main.variables()),
-        Job("shellcheck", ["shellcheck", "--severity=warning", *shell], main.variables()),
+        Job("lint: black", ["black", "--check", "--quiet", "--diff", *python], main.variables()),
+        Job("lint: ruff", ["ruff", "check", "--no-cache", *python], main.variables()),
+        Job("lint: yamllint", ["yamllint", "--strict", "."], main.variables()),
+        Job(
+            "lint: vermin (Python 3.9 on targets)", ["vermin", "-t=3.9-", "--violations", *on_targets], main.variables()
+        ),
+        Job("lint: shellcheck", ["shellcheck", "--severity=warning", *shell], main.variables()),
     ]
     for done in run_all(jobs):
-        yield Tally(f"lint: {done.job.name}", int(done.good), int(not done.good), 0, done.seconds)
+        yield tally(done)
 
 
 # Sanity
@@ -195,9 +207,17 @@ def pytest_tally(done: Done) -> Tally:
     return Tally(done.job.name, max(tests - failed - skipped, 0), failed or int(not done.good), skipped, done.seconds)
 
 
+# Folders of tests/unit about programs that know nothing of Ansible: one environment is enough.
+WITHOUT_ANSIBLE = [f"tests/unit/{name}" for name in ("lab", "simulators", "tools")]
+
+
 def units() -> Iterable[Tally]:
-    """Unit tests on each ansible-core."""
-    for done in run_all([pytest(f"units ({wanted.title})", wanted, "tests/unit") for wanted in environments()]):
+    """Unit tests of the collection on each ansible-core, those of the lab and the tools once."""
+    # The longest first.
+    jobs = [pytest("units of the lab, its simulators and the tools", main_environment(), *WITHOUT_ANSIBLE)]
+    others = [f"--ignore={folder}" for folder in WITHOUT_ANSIBLE]
+    jobs += [pytest(f"units ({wanted.title})", wanted, "tests/unit", *others) for wanted in environments()]
+    for done in run_all(jobs):
         yield pytest_tally(done)
 
 
@@ -207,8 +227,12 @@ def conformance() -> Iterable[Tally]:
 
 
 def soak() -> Iterable[Tally]:
-    """The tests marked `soak`, on a lab that is up."""
+    """The tests marked `soak`, on a lab that stays up."""
     with the_lab():
+        up = run(Job("start the lab", ["python", "-m", "lab", "up"], main_environment().variables(), progress=""))
+        yield tally(up)
+        if not up.good:
+            return
         yield pytest_tally(run(pytest("soak", main_environment(), "tests/lab", "-m", "soak", minutes=600)))
 
 
@@ -230,17 +254,21 @@ def scenarios() -> Iterable[Tally]:
     runs += [(name, newest) for newest in newer for name in chosen if name == os.environ.get("NEWEST_SCENARIO")]
 
     with the_lab():
-        # A killed run leaves a record of hosts that may be gone: `create` must look for itself.
-        run(molecule("scenarios: forget the last run", main, "reset", "--scenario-name", "default"))
-        created = run(molecule("scenario default: create", main, "create", "--scenario-name", "default"))
-        yield Tally(created.job.name, int(created.good), int(not created.good), 0, created.seconds)
-        if created.good:
-            for name, wanted in runs:
-                title = f"scenario {name}" + ("" if wanted is main else f" ({wanted.title})")
-                done = run(molecule(title, wanted, "test", "--scenario-name", name, "--destroy", "never"))
-                yield Tally(title, int(done.good), int(not done.good), 0, done.seconds)
-        destroyed = run(molecule("scenario default: destroy", main, "destroy", "--scenario-name", "default"))
-        yield Tally(destroyed.job.name, int(destroyed.good), int(not destroyed.good), 0, destroyed.seconds)
+        whole = False
+        for name, wanted in runs:
+            # What a failed scenario leaves may be broken: mended at once, as it would cost each of the others minutes.
+            if not whole:
+                # Molecule's record of the hosts may be wrong: `create` must look for itself.
+                run(molecule("scenarios: forget the last run", main, "reset", "--scenario-name", "default"))
+                created = run(molecule("scenario default: create", main, "create", "--scenario-name", "default"))
+                yield tally(created)
+                if not created.good:
+                    break
+            title = f"scenario {name}" + ("" if wanted is main else f" ({wanted.title})")
+            done = run(molecule(title, wanted, "test", "--scenario-name", name, "--destroy", "never"))
+            yield tally(done)
+            whole = done.good
+        yield tally(run(molecule("scenario default: destroy", main, "destroy", "--scenario-name", "default")))
 
 
 def molecule(name: str, wanted: Environment, *arguments: str) -> Job:
@@ -265,14 +293,16 @@ def main(arguments: list[str]) -> int:
     if not arguments or set(arguments) - set(STEPS):
         print(__doc__, f"Steps: {' '.join(STEPS)}", file=sys.stderr)
         return 2
+    leave_on_signals()
     start = time.monotonic()
     tallies: list[Tally] = []
     for name in arguments:
         say(f"== {name}")
         try:
-            tallies += STEPS[name]()
-        except SetupError as error:
-            say(f"{name}: {error}")
+            for one in STEPS[name]():
+                tallies.append(one)
+        except Exception as error:
+            say(f"{name}: {error}" if isinstance(error, SetupError) else f"{name}: {traceback.format_exc()}")
             tallies.append(Tally(name, 0, 1, 0, 0))
     summary(tallies)
     passed, failed = sum(tally.passed for tally in tallies), sum(tally.failed for tally in tallies)
