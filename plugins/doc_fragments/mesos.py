@@ -14,7 +14,8 @@ options:
   masters:
     description:
       - The declared Mesos masters, as URLs with port, for example V(http://10.0.0.11:5050).
-      - The leading one is whichever answers for itself. Redirects are never followed, so credentials reach declared masters only.
+      - The leading one is whichever answers for itself. Redirects are never followed. Credentials reach these masters, and of
+        the target only the port at which the process of the agent's own unit listens.
     type: list
     elements: str
     required: true
@@ -27,11 +28,11 @@ options:
     type: str
     default: ''
   master_ca_file:
-    description: A PEM file on the target with the authorities that sign the masters' certificates; empty for the system's.
+    description: A PEM file on the target with the authorities that sign the masters' and the agent's certificates; empty for the system's.
     type: path
     default: ''
   master_validate_certs:
-    description: Whether the certificates of masters with V(https) URLs are validated.
+    description: Whether the certificates of masters with V(https) URLs, and of an agent that speaks TLS, are validated.
     type: bool
     default: true
 """

@@ -62,7 +62,9 @@ agent:
       type: dict
       sample: {name: mesos-slave.service, active: active, sub: running, enabled: enabled}
     flags:
-      description: The flags of the next start, attributes and resources left out.
+      description:
+        - The flags of the next start, attributes and resources left out.
+        - A secret, also a password in an address, is replaced by "(not shown)".
       type: dict
       sample: {work_dir: /var/lib/mesos, reconfiguration_policy: equal}
     files:
@@ -75,14 +77,11 @@ agent:
       elements: str
       sample: []
     obstacles:
-      description: What the wrapper or the agent could not start with, each with C(kind), C(path) and C(sentence).
+      description:
+        - What the wrapper or the agent could not start with, and what hides how the agent will be started. Each has C(kind),
+          C(path) and C(sentence).
       type: list
       elements: dict
-      sample: []
-    environment_unread:
-      description: Lines of environment files that could not be read without running a shell.
-      type: list
-      elements: str
       sample: []
     running:
       description: What the running agent reports, or null.
@@ -93,9 +92,15 @@ agent:
       type: str
       sample: null
     checkpoint:
-      description: What it would recover, the attributes of its first registration among it.
+      description:
+        - What it would recover, the attributes of its first registration among it.
+        - C(boot_id) is the kernel's of the boot in which it was written, or null; C(rebooted) says that it is another one now.
       type: dict
-      sample: {agent_id: 4e3c6523-4a13-449b-9790-3f3819cbd2c9-S0, rebooted: false, attributes: [[rack, TEXT, r1]]}
+      sample:
+        agent_id: 4e3c6523-4a13-449b-9790-3f3819cbd2c9-S0
+        boot_id: 0a8ba3d6-4dbf-4f83-9f48-dc1ac9f6bb2f
+        rebooted: false
+        attributes: [[rack, TEXT, r1]]
     work:
       description: What lives on it, and what ends it.
       type: list

@@ -127,7 +127,7 @@ observation:
       type: str
       sample: agent01
     agent:
-      description: See RV(holdfast.stateful.mesos_agent_info#module:agent).
+      description: See RV(holdfast.stateful.mesos_agent_info#module:agent). Its C(checkpoint) has the agent ID and the boot ID.
       type: dict
       sample: {packaging: mesosphere, attributes_dir: /etc/mesos-slave/attributes}
     master:

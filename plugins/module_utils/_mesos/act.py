@@ -30,7 +30,7 @@ class AgentHands:
     :param masters: URLs of the declared masters.
     :param expendable: frameworks whose work does not count as a loss.
     :param peers: host names of the agents that count as available; all when empty.
-    :param shown: after a start, the agent as the leading master shows it.
+    :param shown: after a start or a wait, the agent as the leading master shows it.
     """
 
     machine: Machine
@@ -94,27 +94,40 @@ class AgentHands:
         self.machine.move(args["link"], f"{_FORGOTTEN}/{int(self.machine.time())}-{args['agent_id']}")
 
     def _start(self, verb: str, args: Mapping[str, Any]) -> None:
-        """Start or restart, then poll until the leading master shows the agent with the wanted attributes."""
-        unit = args["unit"]
+        """Start or restart, then wait until the leading master shows the agent with the wanted attributes."""
         began = self.machine.time()
-        restarts = service.observe_unit(self.machine, unit)["restarts"]
-        service.change_unit(self.machine, verb, unit)
-        end = self.machine.monotonic() + args["timeout"]
+        restarts = service.observe_unit(self.machine, args["unit"])["restarts"]
+        service.change_unit(self.machine, verb, args["unit"])
+        self.wait_for(args["attributes"], args["timeout"], began=began, restarts=restarts)
+
+    def wait_for(
+        self, attributes: Mapping[str, Any], timeout: float, *, began: float | None = None, restarts: int | None = None
+    ) -> None:
+        """Poll until the leading master shows the agent with these attributes.
+
+        :param began: when the agent was started, in seconds since the epoch; None where it was not.
+        :param restarts: what systemd had counted before that.
+        :raises HoldfastError: it does not stay up.
+        :raises DeadlineError: it is not there after ``timeout`` seconds.
+        """
+        since = self.machine.time() if began is None else began
+        end = self.machine.monotonic() + timeout
         while True:
             agent = observe.observe_agent(self.machine, credentials=self.credentials)
-            missing = self._missing(agent, args["attributes"])
+            missing = self._missing(agent, attributes)
             if not missing:
                 return
-            state = agent["unit"]
-            if state["sub"] in ("auto-restart", "failed", "dead") or state["restarts"] > restarts:
+            unit = agent["unit"]
+            restarted = restarts is not None and unit["restarts"] > restarts
+            if unit["sub"] in ("auto-restart", "failed", "dead") or restarted:
                 raise HoldfastError(
-                    f"the agent does not stay up: {unit} ended with status {state['exit_status']}",
-                    seen=observe.agent_words(self.machine, began) or "it left no word",
+                    f"the agent does not stay up: {unit['name']} ended with status {unit['exit_status']}",
+                    seen=observe.agent_words(self.machine, agent, since) or "it left no word",
                     todo="mend what it says and run again; the files are as planned, and no later phase has begun",
                 )
             if self.machine.monotonic() > end:
                 raise DeadlineError(
-                    f"the leading master did not show the agent with the wanted attributes within {args['timeout']:g} s",
+                    f"the leading master did not show the agent with the wanted attributes within {timeout:g} s",
                     seen=missing,
                     todo="look at the agent's and the master's logs; run again when they reach each other",
                 )

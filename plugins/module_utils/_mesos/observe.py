@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -25,6 +26,8 @@ DCOS_MARKS = ("/opt/mesosphere", "/etc/systemd/system/dcos-mesos-slave.service")
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 _HTTP_SECONDS = 5.0
+# The wrapper reads its files and becomes the agent in a tenth of this.
+_WRAPPER_SECONDS = 1.0
 
 
 class _Clock:
@@ -43,23 +46,23 @@ def observe_agent(machine: Machine, *, credentials: Credentials = ANONYMOUS, dea
     """The ``agent`` part of an observation: packaging, unit, flags, attribute files, the running agent, its checkpoint
     and its work.
 
-    :param credentials: for the agent's own HTTP endpoints, where ``--authenticate_http_readonly`` guards them.
+    :param credentials: for the agent's own HTTP endpoints, where ``--authenticate_http_readonly`` guards them. They are
+        sent only where the main process of the agent's unit itself listens.
     :param deadline: seconds for all of it.
     :returns: plain JSON; a service that is down is a fact in it, not an error.
     """
     clock = _Clock(machine, deadline)
-    unit, settings = _unit(machine), _unit_settings(machine)
+    unit, settings = _unit(machine)
     found = _packaging(machine, settings)
     config = _Configuration(machine, found["facts"], settings)
     attributes = read_files(machine, found["attributes_dir"])
-    process = _process_flags(machine, unit["main_pid"])
+    process = _process(machine, unit["main_pid"])
     expected = unit["active"] == "active"
     running, error, state = _running(machine, clock, credentials, config, process, expected=expected)
     work_dir = config.flags.get("work_dir", "")
     kept = read_checkpoint(machine, work_dir)
     work = _work_of_checkpoint(machine, work_dir, kept["agent_id"]) if state is None else _work_of_state(state)
-    if error and "refused" not in error:
-        # Whoever refuses connections is starting, and has nothing yet that a restart would end.
+    if error:
         work.append(_UNKNOWN_WORK)
     return {
         "packaging": found["packaging"],
@@ -73,7 +76,6 @@ def observe_agent(machine: Machine, *, credentials: Credentials = ANONYMOUS, dea
         "files": attributes.files,
         "ignored_files": attributes.ignored,
         "obstacles": [*found["obstacles"], *config.obstacles, *attributes.obstacles],
-        "environment_unread": config.unread,
         "running": running,
         "running_error": error,
         "checkpoint": kept,
@@ -84,26 +86,14 @@ def observe_agent(machine: Machine, *, credentials: Credentials = ANONYMOUS, dea
 # -- packaging and unit -------------------------------------------------------------------------------------------
 
 
-def _unit(machine: Machine) -> dict[str, Any]:
+def _unit(machine: Machine) -> tuple[dict[str, Any], dict[str, str]]:
+    """The unit's state, and how it starts its program with which environment; nothing where systemd does not answer."""
     try:
-        return service.observe_unit(machine, UNIT)
+        shown = service.show(machine, UNIT, "ExecStart", "Environment", "EnvironmentFiles")
     except HoldfastError as error:
-        unknown = {"name": UNIT, "load": "unknown", "active": "unknown", "sub": str(error), "enabled": ""}
-        return {**unknown, "restarts": 0, "main_pid": 0, "exit_status": 0}
-
-
-def _unit_settings(machine: Machine) -> dict[str, str]:
-    """How the unit starts its program, and with which environment."""
-    asked = ["systemctl", "show", UNIT, "--property=ExecStart,Environment,EnvironmentFiles"]
-    settings: dict[str, str] = {}
-    try:
-        shown = machine.run(asked, deadline=15.0).stdout
-    except HoldfastError:
-        return settings
-    for line in shown.splitlines():
-        name, _equals, value = line.partition("=")
-        settings[name] = f"{settings[name]}\n{value}" if name in settings else value
-    return settings
+        unknown = {"load": "unknown", "active": "unknown", "sub": str(error)}
+        return {**service.state(UNIT, {}), **unknown}, {}
+    return service.state(UNIT, shown), shown
 
 
 def _packaging(machine: Machine, settings: Mapping[str, str]) -> dict[str, Any]:
@@ -153,7 +143,6 @@ class _Configuration:
     def __init__(self, machine: Machine, wrapper: packaging.Wrapper | None, settings: Mapping[str, str]) -> None:
         self.flags: dict[str, str] = {}
         self.obstacles: list[dict[str, str]] = []
-        self.unread: list[str] = []
         self.variables = packaging.unit_environment(settings.get("Environment", ""))
         if wrapper is None:
             return
@@ -166,7 +155,7 @@ class _Configuration:
                 unread = packaging.read_environment(
                     text, self.variables, exported, lambda name: _text(machine, name), exports_all=exports_all
                 )
-                self.unread += [f"{path}: {line}" for line in unread]
+                self.obstacles += packaging.environment_obstacles(path, unread, wrapper.config_dir)
         environment = packaging.environment_flags(self.variables, exported)
         self._environment_obstacles(environment, wrapper)
         files = self._files(machine, wrapper)
@@ -261,20 +250,41 @@ def _text(machine: Machine, path: str) -> str | None:
 # -- the running agent --------------------------------------------------------------------------------------------
 
 
-def _process_flags(machine: Machine, pid: int) -> dict[str, str]:
-    """The flags that the running process was really started with, from its command line and environment."""
-    if pid <= 0:
-        return {}
+@dataclass(frozen=True)
+class _Process:
+    """The unit's main process.
+
+    :param flags: those that it was really started with; none while it is still the wrapper.
+    :param listens: addresses and ports at which it listens itself; None where that cannot be seen.
+    """
+
+    flags: Mapping[str, str]
+    variables: Mapping[str, str]
+    listens: Sequence[tuple[str, int]] | None
+
+
+def _process(machine: Machine, pid: int) -> _Process:
+    """Look at the process; one that listens on nothing has a moment to become the agent, as the wrapper does."""
+    end = machine.monotonic() + _WRAPPER_SECONDS
+    while True:
+        found = _look_at_process(machine, pid)
+        if found.flags or found.listens is None or found.listens or machine.monotonic() > end:
+            return found
+        machine.sleep(0.05)
+
+
+def _look_at_process(machine: Machine, pid: int) -> _Process:
+    listens = service.listening(machine, pid) if pid > 0 else None
     try:
         words = (machine.read(f"/proc/{pid}/cmdline") or b"").decode(errors="backslashreplace").split("\0")
-        variables = (machine.read(f"/proc/{pid}/environ") or b"").decode(errors="backslashreplace").split("\0")
+        environment = (machine.read(f"/proc/{pid}/environ") or b"").decode(errors="backslashreplace").split("\0")
     except OSError:
-        return {}
+        return _Process({}, {}, listens)
     given = packaging.parse_flags(words)[0]
     if not given:
-        return {}
-    environment = dict(variable.split("=", 1) for variable in variables if "=" in variable)
-    return {**packaging.environment_flags(environment, environment), **given}
+        return _Process({}, {}, listens)
+    variables = dict(variable.split("=", 1) for variable in environment if "=" in variable)
+    return _Process({**packaging.environment_flags(variables, variables), **given}, variables, listens)
 
 
 def _running(
@@ -282,19 +292,30 @@ def _running(
     clock: _Clock,
     credentials: Credentials,
     config: _Configuration,
-    process: Mapping[str, str],
+    process: _Process,
     *,
     expected: bool,
 ) -> tuple[dict[str, Any] | None, str | None, Mapping[str, Any] | None]:
     """What the agent's HTTP says: ``running``, ``running_error`` (where an answer is expected) and its whole state."""
-    url = f"{_address(process or config.flags, config.variables)}/state"
+    if process.flags and process.listens is not None and not process.listens:
+        # An agent opens its port before it recovers or launches anything (mesos src/slave/main.cpp).
+        return _describe({}, process.flags, config), None, None
+    url = f"{_address(process, config)}/state"
+    # Any user of this host may listen where no agent does: the password is for the process of the unit.
+    own = credentials if process.listens else replace(credentials, username="", password="")
     try:
-        answer = machine.fetch(url, credentials=credentials, deadline=clock.left(_HTTP_SECONDS))
+        answer = machine.fetch(url, credentials=own, deadline=clock.left(_HTTP_SECONDS))
         if answer.status in (404, 503):
             # Before it has finished recovery an agent answers so (transcript of mesos-agent 1.11.0, start-up).
-            return _describe({}, process, config), None, None
+            return _describe({}, process.flags, config), None, None
         if answer.status in (401, 403):
-            return None, f"the agent at {url} {_refusal(answer, credentials)}", None
+            refusal = _refusal(answer, own)
+            if credentials.username and not own.username:
+                refusal = (
+                    f"answers {answer.status}: it wants a user and a password, which were not sent, because {UNIT} is not"
+                    f" seen to listen there; run as root"
+                )
+            return None, f"the agent at {url} {refusal}", None
         state = answer.json(url) if answer.status == 200 else None
     except WebError as error:
         return None, str(error) if expected else None, None
@@ -305,7 +326,7 @@ def _running(
             f"{url} answers {answer.status} and no agent's state ({begins!r}): another program listens there",
             None,
         )
-    return _describe(state, process, config), None, state
+    return _describe(state, process.flags, config), None, state
 
 
 def _describe(state: Mapping[str, Any], process: Mapping[str, str], config: _Configuration) -> dict[str, Any]:
@@ -325,21 +346,19 @@ def _describe(state: Mapping[str, Any], process: Mapping[str, str], config: _Con
     }
 
 
-def observe_running(machine: Machine, credentials: Credentials = ANONYMOUS) -> dict[str, Any] | None:
-    """The ``running`` part of an observation alone, for loops that wait for the agent; None when it does not answer."""
-    found = _packaging(machine, {})
-    config = _Configuration(machine, found["facts"], {})
-    clock = _Clock(machine, _HTTP_SECONDS)
-    return _running(machine, clock, credentials, config, {}, expected=False)[0]
-
-
-def _address(flags: Mapping[str, str], variables: Mapping[str, str]) -> str:
-    """Where the agent listens: without ``--ip`` on every address of the host, so on its loopback too."""
+def _address(process: _Process, config: _Configuration) -> str:
+    """Where the agent listens: where its process is seen to; else where its flags say, and without ``--ip`` on every
+    address of the host, so on its loopback too."""
+    flags, variables = process.flags or config.flags, process.variables or config.variables
+    port = flags.get("port") or "5051"
     address = flags.get("ip") or variables.get("LIBPROCESS_IP") or ""
-    if address in ("", "0.0.0.0"):
-        address = "127.0.0.1"
+    if process.listens:
+        address, number = next((held for held in process.listens if str(held[1]) == port), process.listens[0])
+        port = str(number)
+    address = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    host = f"[{address}]" if ":" in address else address
     tls = variables.get("LIBPROCESS_SSL_ENABLED", "") in ("1", "true")
-    return f"{'https' if tls else 'http'}://{address}:{flags.get('port') or 5051}"
+    return f"{'https' if tls else 'http'}://{host}:{port}"
 
 
 def _refusal(answer: Answer, credentials: Credentials) -> str:
@@ -489,6 +508,7 @@ def read_checkpoint(machine: Machine, work_dir: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {
         "agent_id": None,
+        "boot_id": None,
         "rebooted": False,
         "attributes": None,
         "hostname": "",
@@ -500,7 +520,11 @@ def read_checkpoint(machine: Machine, work_dir: str) -> dict[str, Any]:
         return found
     directory = machine.real(latest)
     found["agent_id"] = directory.rpartition("/")[2]
-    found["rebooted"] = _rebooted(machine, f"{work_dir}/meta/boot_id")
+    booted, current = (_text(machine, path) for path in (f"{work_dir}/meta/boot_id", BOOT_ID))
+    if booted is not None:
+        found["boot_id"] = booted.strip()
+        # Only another boot ID counts: a missing file does not, nor does a newline (transcript of mesos-agent 1.11.0, b4-b6).
+        found["rebooted"] = current is not None and booted.strip() != current.strip()
     if machine.kind(directory) != "directory":
         found["error"] = (
             f"{latest} points to {directory}, which is no directory: the agent exits with 'Failed to find latest agent';"
@@ -521,12 +545,6 @@ def read_checkpoint(machine: Machine, work_dir: str) -> dict[str, Any]:
             found["hostname"] = info.hostname
             found["port"] = info.port
     return found
-
-
-def _rebooted(machine: Machine, path: str) -> bool:
-    """Only another boot ID counts: a missing file does not, nor does a newline (transcript of mesos-agent 1.11.0, b4-b6)."""
-    kept, current = _text(machine, path), _text(machine, BOOT_ID)
-    return kept is not None and current is not None and kept.strip() != current.strip()
 
 
 # -- masters ------------------------------------------------------------------------------------------------------
@@ -653,11 +671,12 @@ _TELLING = re.compile(
 )
 
 
-def agent_words(machine: Machine, since: float) -> str:
+def agent_words(machine: Machine, agent: Mapping[str, Any], since: float) -> str:
     """Why the agent does not run, in its own words, or an empty string when it has not said.
 
     The journal comes first; where it is silent, glog's files in the agent's ``--log_dir``, one for each severity.
 
+    :param agent: the ``agent`` part of an observation.
     :param since: seconds since the epoch; what was said before does not count.
     """
     # The wrapper speaks through logger(1), which is often gone before the journal has found out its unit.
@@ -667,12 +686,12 @@ def agent_words(machine: Machine, since: float) -> str:
         words = _telling(machine.run(asked, deadline=10.0).stdout, 0.0)
     except HoldfastError:
         words = ""
-    facts = _packaging(machine, {})["facts"]
-    if words or facts is None:
-        return words
-    log_dir = _Configuration(machine, facts, {}).flags.get("log_dir", "")
-    logs = (_text(machine, f"{log_dir}/mesos-{facts.role}.{severity}") for severity in ("FATAL", "ERROR", "INFO"))
-    return next((words for words in (_telling(log or "", since) for log in logs) if words), "")
+    role = packaging.ROLES.get(agent["packaging"])
+    if not words and role:
+        log_dir = agent["flags"].get("log_dir", "")
+        logs = (_text(machine, f"{log_dir}/mesos-{role}.{severity}") for severity in ("FATAL", "ERROR", "INFO"))
+        words = next((words for words in (_telling(log or "", since) for log in logs) if words), "")
+    return packaging.shown_words(words)
 
 
 def _telling(log: str, since: float) -> str:

@@ -21,12 +21,38 @@ MESOSPHERE = "mesosphere"
 APACHE = "apache"
 DCOS = "dcos"
 NONE = "none"
+# What a packaging calls its agent: the argument of its wrapper, the name of its daemon and of its logs.
+ROLES = {MESOSPHERE: "slave", APACHE: "agent"}
 
 # Environment variables that the wrapper turns into flags, in its order.
 _VARIABLE_FLAGS = (("MASTER", "master"), ("IP", "ip"), ("LOGS", "log_dir"), ("ISOLATION", "isolation"))
 _FLAG_NAME = re.compile(r"[a-z0-9_]+")
-# Flags that may carry a secret in place of the path of a file with it.
-SECRET_FLAGS = frozenset(("credential", "http_credentials", "docker_config", "executor_secret_key", "jwt_secret_key"))
+# Flags whose value may be a secret, or hold one, in place of the path of a file with it (mesos 1.11.0 src/slave/flags.cpp).
+SECRET_FLAGS = frozenset(
+    (
+        "credential",
+        "default_container_info",
+        "docker_config",
+        "executor_environment_variables",
+        "executor_secret_key",
+        "http_credentials",
+        "jwt_secret_key",
+        "modules",
+    )
+)
+_HIDDEN = "(not shown)"
+# zk://user:password@host1,host2/path: the last @ before the path ends it (mesos src/zookeeper/url.hpp).
+_USER_OF_URL = re.compile(r"//[^/\n]*@")
+_REFUSED_SECRET = re.compile(rf"(flag '(?:{'|'.join(sorted(SECRET_FLAGS))})': .*?value ')(?!/|file://).*")
+# What an environment file must set in plain words: variables that become flags, by the agent's doing or the wrapper's.
+_FLAG_VARIABLE = re.compile(
+    rf"\b(?:MESOS_\w+|(?:{'|'.join(name for name, _flag in _VARIABLE_FLAGS)})(?=\+?=))", re.ASCII
+)
+# Commands that may set any variable, and words that begin and end what is carried out on a condition.
+_BEFORE, _BEHIND = r"(?:(?<=[\s;&|(])|^)", r"(?=[\s;&|)]|$)"
+_SETS_ANYTHING = re.compile(rf"{_BEFORE}(?:\.|source|eval)\s|{_BEFORE}export\s+[\"']?[$`]")
+_OPENS = re.compile(rf"{_BEFORE}(?:if|for|while|until|case|select|\{{){_BEHIND}")
+_CLOSES = re.compile(rf"{_BEFORE}(?:fi|done|esac|\}}){_BEHIND}")
 _ARGUMENT_LIMIT = 128 * 1024
 
 
@@ -35,14 +61,12 @@ class Wrapper:
     """What an init wrapper says about itself.
 
     :param packaging: ``mesosphere`` or ``apache``.
-    :param role: the argument it wants and the name of its daemon: ``slave`` or ``agent``.
     :param config_dir: where flags and attributes lie as files.
     :param environment_files: shell files that it sources, in order.
     :param exports_all: every variable in them reaches the daemon, not only exported ones.
     """
 
     packaging: str
-    role: str
     config_dir: str
     environment_files: tuple[str, ...]
     exports_all: bool
@@ -61,7 +85,7 @@ def read_wrapper(text: str) -> Wrapper | None:
         # The script computes the names; both packages take these.
         sourced = ("/etc/default/mesos", f"/etc/default/mesos-{role}")
     exports_all = bool(re.search(r"set -o allexport|set -a\b", code))
-    return Wrapper(MESOSPHERE if role == "slave" else APACHE, role, found[2].rstrip("/"), sourced, exports_all)
+    return Wrapper(MESOSPHERE if role == "slave" else APACHE, found[2].rstrip("/"), sourced, exports_all)
 
 
 # -- environment --------------------------------------------------------------------------------------------------
@@ -74,7 +98,7 @@ def read_environment(
     read: Callable[[str], str | None],
     *,
     exports_all: bool,
-) -> list[str]:
+) -> list[tuple[int, str]]:
     """Take the assignments of a shell file into ``variables``, without running it.
 
     Understood: ``[export] NAME=value ...`` with quotes, ``$NAME``, ``${NAME}``, ``$(cat FILE)`` and its backtick form,
@@ -83,29 +107,51 @@ def read_environment(
     :param exported: gets the names that are exported.
     :param read: a file's text or None.
     :param exports_all: every assignment exports, as under ``set -o allexport``.
-    :returns: the lines that were not understood.
+    :returns: number of the line and what it may set (no values), for each line that needs a shell and may set a flag.
     """
     unread = []
-    for line in text.splitlines():
+    depth = 0
+    for number, line in enumerate(text.splitlines(), 1):
         rest = line.strip()
         if not rest or rest.startswith("#"):
             continue
-        exporting = rest.startswith("export ")
-        rest = rest[len("export ") :].lstrip() if exporting else rest
-        while rest and not rest.startswith("#"):
-            named = re.match(r"([A-Za-z_][A-Za-z0-9_]*)(=|(?=\s|$))", rest)
-            value = _shell_word(rest[named.end() :], variables, read) if named and named[2] else None
-            if named is None or (named[2] and value is None) or not (named[2] or exporting):
-                unread.append(line.strip())
-                break
-            if exporting or exports_all:
-                exported.add(named[1])
-            taken = named.end()
-            if value is not None:
-                variables[named[1]] = value[0]
-                taken += value[1]
-            rest = rest[taken:].lstrip(" \t;")
+        if depth == 0 and _take_assignments(rest, variables, exported, read, exports_all=exports_all):
+            continue
+        # What stands in a condition or a loop is not known to be carried out.
+        code = re.sub(r"\s#.*", "", rest)
+        depth = max(0, depth + len(_OPENS.findall(code)) - len(_CLOSES.findall(code)))
+        for name in re.findall(r"([A-Za-z_][A-Za-z0-9_]*)\+?=", rest):
+            variables.pop(name, None)
+        flags = ", ".join(dict.fromkeys(_FLAG_VARIABLE.findall(rest)))
+        if flags or _SETS_ANYTHING.search(rest):
+            unread.append((number, flags or "any variable"))
     return unread
+
+
+def _take_assignments(
+    rest: str,
+    variables: MutableMapping[str, str],
+    exported: set[str],
+    read: Callable[[str], str | None],
+    *,
+    exports_all: bool,
+) -> bool:
+    """Take the assignments of one line; False where it needs a shell."""
+    exporting = rest.startswith("export ")
+    rest = rest[len("export ") :].lstrip() if exporting else rest
+    while rest and not rest.startswith("#"):
+        named = re.match(r"([A-Za-z_][A-Za-z0-9_]*)(=|(?=\s|$))", rest)
+        value = _shell_word(rest[named.end() :], variables, read) if named and named[2] else None
+        if named is None or (named[2] and value is None) or not (named[2] or exporting):
+            return False
+        if exporting or exports_all:
+            exported.add(named[1])
+        taken = named.end()
+        if value is not None:
+            variables[named[1]] = value[0]
+            taken += value[1]
+        rest = rest[taken:].lstrip(" \t;")
+    return True
 
 
 def _shell_word(text: str, variables: Mapping[str, str], read: Callable[[str], str | None]) -> tuple[str, int] | None:
@@ -135,8 +181,8 @@ def _shell_word(text: str, variables: Mapping[str, str], read: Callable[[str], s
             if file:
                 value += (read(file[1].strip("\"'")) or "").rstrip("\n")
                 at += file.end()
-            elif name:
-                value += variables.get(name[1] or name[2], "")
+            elif name and (name[1] or name[2]) in variables:
+                value += variables[name[1] or name[2]]
                 at += name.end()
             else:
                 return None
@@ -190,11 +236,6 @@ def parse_flags(argv: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     return flags, twice
 
 
-def flags_argv(flags: Mapping[str, str]) -> list[str]:
-    """The reverse of :func:`parse_flags`, sorted by name."""
-    return [f"--{name}={value}" for name, value in sorted(flags.items())]
-
-
 def command_line(wrapper: Wrapper, variables: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
     """The arguments that the wrapper makes of variables and of the files directly in its directory, without those that
     it makes of the directories ``attributes`` and ``resources``."""
@@ -205,12 +246,19 @@ def command_line(wrapper: Wrapper, variables: Mapping[str, str], files: Mapping[
 
 
 def shown_flags(flags: Mapping[str, str]) -> dict[str, str]:
-    """Flags fit for a document: a secret given in place of a path is not shown."""
+    """Flags fit for a document: neither a secret given in place of a path nor a password in an address is shown."""
     return {name: _shown(name, value) for name, value in sorted(flags.items())}
 
 
 def _shown(name: str, value: str) -> str:
-    return "(not shown)" if name in SECRET_FLAGS and not value.startswith(("/", "file://")) else value
+    if name in SECRET_FLAGS and not value.startswith(("/", "file://")):
+        return _HIDDEN
+    return _USER_OF_URL.sub(f"//{_HIDDEN}@", value)
+
+
+def shown_words(words: str) -> str:
+    """What an agent says of itself, fit for a document like its flags."""
+    return _USER_OF_URL.sub(f"//{_HIDDEN}@", _REFUSED_SECRET.sub(rf"\g<1>{_HIDDEN}'", words))
 
 
 def pending_flags(running: Mapping[str, str], following: Mapping[str, str]) -> dict[str, list[str | None]]:
@@ -337,6 +385,22 @@ def _take(found: Directory, path: str, raw_name: str, name: str, content: bytes)
         except model.AttributeRefused as refusal:
             sentence = f"with {path} the agent aborts at its start: {refusal.seen}; write another value"
             found.obstacles.append(obstacle("bad_value", path, sentence))
+
+
+def environment_obstacles(path: str, unread: Iterable[tuple[int, str]], config_dir: str) -> list[dict[str, str]]:
+    """The lines of an environment file that hide flags of the next start.
+
+    :param unread: as :func:`read_environment` returns them.
+    """
+    return [
+        obstacle(
+            "environment_unread",
+            path,
+            f"line {number} of {path} may set {names} in a way that only a shell can follow, so nobody can say what the agent"
+            f" will be started with; write plain NAME=value there, or a file in {config_dir}",
+        )
+        for number, names in unread
+    ]
 
 
 def flag_obstacles(config_dir: str, names: Iterable[str], twice: Sequence[str]) -> list[dict[str, str]]:

@@ -19,7 +19,10 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergenc
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model
 
 # Flags that an agent may not change and keep its ID (compatibility.cpp), or that move it to another address.
-_IDENTITY_FLAGS = ("resources", "hostname", "port", "ip", "advertise_ip", "advertise_port", "domain", "work_dir")
+_IDENTITY_FLAGS = (
+    *("resources", "hostname", "port", "ip", "ip_discovery_command", "advertise_ip", "advertise_port"),
+    *("domain", "work_dir"),
+)
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,12 @@ def _refusals(agent: Mapping[str, Any], change: Change, unnamed: Sequence[str]) 
             f"{'giving up the agent ID' if by_id else 'a restart'} is needed ({change.reason}) and would end"
             f" {', '.join(unnamed)}; move that work away first, or name each of them in allow_work_loss"
         )
+        if agent["running_error"]:
+            refused.append(
+                f"the work of this agent cannot be seen: {agent['running_error']}; where it guards its state,"
+                f" master_username and master_password must be known to it too, and where it speaks TLS, its certificate must"
+                f" name the address that is asked and be signed by an authority of master_ca_file"
+            )
     pending = {} if agent["running"] is None else agent["running"]["pending_flags"]
     for name in sorted(set(pending) & set(_IDENTITY_FLAGS)):
         old, new = pending[name]

@@ -2,14 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What systemd says of a unit, and that a change is believed only when systemd shows it."""
+"""What systemd says of a unit, that a change is believed only when systemd shows it, and where a process listens."""
 
 from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import CommandError, HoldfastError
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.service import change_unit, observe_unit
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.service import (
+    change_unit,
+    listening,
+    observe_unit,
+    show,
+)
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import FakeMachine
 
 UNIT = "mesos-slave.service"
@@ -115,3 +126,28 @@ def test_what_systemd_refuses_is_told_in_its_words() -> None:
     )
     with pytest.raises(CommandError, match="Unit is masked"):
         change_unit(machine, "start", UNIT)
+
+
+def test_properties_that_systemd_prints_repeatedly() -> None:
+    machine = FakeMachine()
+    machine.program([*SHOW[:3], f"{SHOW[3]},EnvironmentFiles"], "EnvironmentFiles=/a (x)\nEnvironmentFiles=/b (y)\n")
+    assert show(machine, UNIT, "EnvironmentFiles") == {"EnvironmentFiles": "/a (x)\n/b (y)"}
+
+
+def test_where_a_process_listens() -> None:
+    """The real kernel's tables: what is bound and does not listen does not count, nor what another process holds."""
+    machine = Machine()
+    with socket.socket() as ours, socket.socket(socket.AF_INET6) as sixth:
+        ours.bind(("127.0.0.1", 0))
+        assert listening(machine, os.getpid()) == []
+        ours.listen()
+        sixth.bind(("::1", 0))
+        sixth.listen()
+        here = [("127.0.0.1", ours.getsockname()[1]), ("::1", sixth.getsockname()[1])]
+        assert listening(machine, os.getpid()) == here
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            assert listening(machine, child.pid) == []
+        finally:
+            child.communicate(b"\n")
+    assert listening(machine, child.pid) is None

@@ -15,15 +15,16 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors imp
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model, packaging
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import FakeMachine
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos import wire
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos.processes import a_process
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos.test_packaging import MESOSPHERE
 
 UNIT = "mesos-slave.service"
 SHOW = ("systemctl", "show", UNIT)
-UNIT_STATE = (*SHOW, "--property=LoadState,ActiveState,SubState,UnitFileState,NRestarts,MainPID,ExecMainStatus")
 DIRECTORY = "/etc/mesos-slave/attributes"
 META = "/var/lib/mesos/meta"
 MASTERS = ("http://m1:5050", "http://m2:5050", "http://m3:5050")
 AGENT = "http://10.0.0.11:5051"
+PID = 77
 # mesos 1.11.0 src/slave/slave.cpp, as a transcript of mesos-agent shows it.
 REFUSAL = "EXIT with status 1: Failed to perform recovery: Incompatible agent info detected. "
 
@@ -91,6 +92,10 @@ class LiveMachine(FakeMachine):
         """The agent dies and is not started again."""
         self._active, self._agent = ("inactive", "dead"), None
 
+    def _flags(self) -> dict[str, str]:
+        files = (f"/etc/mesos-slave/{name}" for name in self.names("/etc/mesos-slave"))
+        return {path.rpartition("/")[2]: packaging.cat(self.read(path) or b"") for path in files if path != DIRECTORY}
+
     def _admitted(self) -> bool:
         return self.clock >= self._registered_at + self.lag
 
@@ -119,6 +124,8 @@ class LiveMachine(FakeMachine):
             self.file(f"{META}/boot_id", "b1")
         self._active = ("active", "running")
         self._agent = (old, model.state_of(wanted))
+        flags = [f"--{name}={value}" for name, value in self._flags().items()]
+        a_process(self, PID, ["/usr/sbin/mesos-slave", *flags], listens=[("10.0.0.11", 5051)])
         self._registered_at = self.clock + self.startup
 
     def _flap(self, words: str) -> None:
@@ -142,10 +149,10 @@ class LiveMachine(FakeMachine):
         if call[:3] == SHOW:
             active, sub = self._active
             stdout = (
-                f"LoadState=loaded\nActiveState={active}\nSubState={sub}\nUnitFileState={self.enabled}\nMainPID=0\n"
-                f"NRestarts={self._restarts}\nExecMainStatus={1 if active == 'activating' else 0}\n"
-                if call == UNIT_STATE
-                else "ExecStart={ path=/usr/bin/mesos-init-wrapper ; argv[]=/usr/bin/mesos-init-wrapper slave }\n"
+                f"LoadState=loaded\nActiveState={active}\nSubState={sub}\nUnitFileState={self.enabled}\n"
+                f"MainPID={PID if self._agent else 0}\nNRestarts={self._restarts}\n"
+                f"ExecMainStatus={1 if active == 'activating' else 0}\n"
+                "ExecStart={ path=/usr/bin/mesos-init-wrapper ; argv[]=/usr/bin/mesos-init-wrapper slave }\n"
             )
         elif call[0] == "journalctl":
             stdout = "".join(self._journal)
@@ -180,6 +187,8 @@ class LiveMachine(FakeMachine):
         if base == AGENT and path == "/state":
             if self._agent is None:
                 raise WebError("no answer", where=url, seen="Connection refused", todo="-")
+            if AGENT in self._users and self._users[AGENT] != (credentials.username, credentials.password):
+                return web.Answer(401, {}, "401 Unauthorized.")
             if self.clock < self._registered_at:
                 return web.Answer(503, {}, "Agent has not finished recovery")
             return web.Answer(200, {}, json.dumps(self._state()))

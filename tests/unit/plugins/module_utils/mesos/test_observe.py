@@ -15,14 +15,18 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model, observe
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import FakeMachine
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos import wire
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos.processes import a_process
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos.test_packaging import (
     APACHE,
     MESOSPHERE,
 )
 
 SHOW = ["systemctl", "show", "mesos-slave.service"]
-UNIT = [*SHOW, "--property=LoadState,ActiveState,SubState,UnitFileState,NRestarts,MainPID,ExecMainStatus"]
-SETTINGS = [*SHOW, "--property=ExecStart,Environment,EnvironmentFiles"]
+UNIT = [
+    *SHOW,
+    "--property=LoadState,ActiveState,SubState,UnitFileState,NRestarts,MainPID,ExecMainStatus"
+    ",ExecStart,Environment,EnvironmentFiles",
+]
 RUNS = "LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\nNRestarts=2\nMainPID=77\nExecMainStatus=0\n"
 DOWN = "LoadState=loaded\nActiveState=inactive\nSubState=dead\nUnitFileState=enabled\nNRestarts=0\nMainPID=0\nExecMainStatus=1\n"
 EXEC = "ExecStart={ path=/usr/bin/mesos-init-wrapper ; argv[]=/usr/bin/mesos-init-wrapper slave ; ignore_errors=no }\n"
@@ -50,8 +54,7 @@ def state(**more: Any) -> dict[str, Any]:
 def a_host(*, unit: str = RUNS, settings: str = EXEC, wrapper: str = MESOSPHERE) -> FakeMachine:
     """A host with the Mesosphere package and one attribute, its agent's HTTP not announced."""
     machine = FakeMachine()
-    machine.program(UNIT, unit)
-    machine.program(SETTINGS, settings)
+    machine.program(UNIT, unit + settings)
     machine.file("/usr/bin/mesos-init-wrapper", wrapper)
     machine.file("/etc/default/mesos", 'LOGS=/var/log/mesos\nULIMIT="-n 8192"\n')
     machine.file("/etc/default/mesos-slave", "MASTER=`cat /etc/mesos/zk`\n")
@@ -70,16 +73,17 @@ def checkpointed(machine: FakeMachine, attributes: str = "rack:r1") -> FakeMachi
     return machine
 
 
-def command_line(machine: FakeMachine, *more: str) -> FakeMachine:
-    words = ["/usr/sbin/mesos-slave", *(f"--{name}={value}" for name, value in FLAGS.items()), *more]
-    machine.file("/proc/77/cmdline", "\0".join(words) + "\0")
-    machine.file("/proc/77/environ", "PATH=/bin\0MESOS_NOTHING=1\0")
-    return machine
+AGENT = ["/usr/sbin/mesos-slave", *(f"--{name}={value}" for name, value in FLAGS.items())]
+HERE = ("10.0.0.11", 5051)
 
 
-def an_agent() -> FakeMachine:
-    """A registered agent in its best health."""
+def an_agent(*more: str) -> FakeMachine:
+    """A registered agent in its best health.
+
+    :param more: flags that its process has beside the usual ones.
+    """
     machine = checkpointed(a_host())
+    a_process(machine, 77, [*AGENT, *more], listens=[HERE], environment={"PATH": "/bin"})
     machine.http(STATE_URL, json=state())
     return machine
 
@@ -109,7 +113,6 @@ def test_a_running_agent() -> None:
         "files": {"rack": "r1"},
         "ignored_files": [],
         "obstacles": [],
-        "environment_unread": [],
         "running": {
             "agent_id": ID,
             "version": "1.11.0",
@@ -124,6 +127,7 @@ def test_a_running_agent() -> None:
         "running_error": None,
         "checkpoint": {
             "agent_id": ID,
+            "boot_id": "dac9c033",
             "rebooted": False,
             "attributes": [["rack", "TEXT", "r1"]],
             "hostname": "node1",
@@ -134,11 +138,14 @@ def test_a_running_agent() -> None:
     }
     assert json.loads(json.dumps(found)) == found
     assert machine.effects == []
-    assert machine.calls == [tuple(UNIT), tuple(SETTINGS)]
+    assert machine.calls == [tuple(UNIT)]
 
 
 def test_flags_that_the_next_start_changes() -> None:
-    machine = command_line(an_agent(), "--resources=cpus:2;mem:1", "--gone=1", "--attributes=rack:r0")
+    machine = checkpointed(a_host())
+    flags = ("--resources=cpus:2;mem:1", "--gone=1", "--attributes=rack:r0")
+    a_process(machine, 77, [*AGENT, *flags], listens=[HERE], environment={"PATH": "/bin", "MESOS_NOTHING": "1"})
+    machine.http(STATE_URL, json=state())
     machine.file("/etc/mesos-slave/resources/cpus", "4\n")
     machine.file("/etc/mesos-slave/reconfiguration_policy", "additive\n")
     running = observe.observe_agent(machine)["running"]
@@ -152,16 +159,16 @@ def test_flags_that_the_next_start_changes() -> None:
 
 
 def test_without_its_command_line_only_flags_that_are_set_are_compared() -> None:
-    machine = an_agent()
+    machine = checkpointed(a_host())
+    machine.http(STATE_URL, json=state())
     machine.file("/etc/mesos-slave/hostname", "other\n")
     machine.file("/etc/mesos-slave/port", "5051\n")
     assert observe.observe_agent(machine)["running"]["pending_flags"] == {"hostname": [None, "other"]}
 
 
 def test_a_running_agent_is_asked_where_it_listens_now() -> None:
-    machine = command_line(checkpointed(a_host()))
+    machine = an_agent()
     machine.file("/etc/mesos-slave/ip", "10.0.0.99\n")
-    machine.http(STATE_URL, json=state())
     running = observe.observe_agent(machine)["running"]
     assert running["pending_flags"]["ip"] == ["10.0.0.11", "10.0.0.99"]
 
@@ -236,12 +243,79 @@ def test_an_active_agent_that_does_not_answer(answer: dict[str, Any], words: str
     assert [item["framework"] for item in found["work"]] == ["unknown"]
 
 
-def test_an_active_agent_that_does_not_listen_yet_has_no_work() -> None:
-    machine = a_host()
+def labels(found: dict[str, Any]) -> list[str]:
+    return [item["framework"] for item in found["work"]]
+
+
+LIVE_TASK = {
+    "name": "Old",
+    "checkpoint": False,
+    "executors": [{"id": "e", "tasks": [{"id": "t", "state": "TASK_RUNNING"}]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("flags", "listens", "url"),
+    [
+        (["--ip_discovery_command=/bin/where"], [("10.0.0.77", 5051)], "http://10.0.0.77:5051/state"),
+        (["--ip=10.0.0.77", "--advertise_ip=192.0.2.1"], [("10.0.0.77", 5051)], "http://10.0.0.77:5051/state"),
+        ([], [("0.0.0.0", 5051)], "http://127.0.0.1:5051/state"),
+        ([], [("::", 5051)], "http://[::1]:5051/state"),
+        ([], [("fd00::7", 5051)], "http://[fd00::7]:5051/state"),
+        (["--port=5061"], [("10.0.0.77", 9999), ("10.0.0.77", 5061)], "http://10.0.0.77:5061/state"),
+        ([], [("10.0.0.77", 5099)], "http://10.0.0.77:5099/state"),
+    ],
+)
+def test_an_agent_is_asked_where_its_process_listens(
+    flags: list[str], listens: list[tuple[str, int]], url: str
+) -> None:
+    """Where the files of the next start point does not matter, nor what the agent advertises."""
+    machine = checkpointed(a_host())
+    a_process(machine, 77, ["/usr/sbin/mesos-slave", "--work_dir=/var/lib/mesos", *flags], listens=listens)
+    machine.http(url, json=state(frameworks=[LIVE_TASK]))
+    assert labels(observe.observe_agent(machine)) == ["Old"]
+
+
+def test_tls_is_a_matter_of_the_process_that_runs() -> None:
+    machine = checkpointed(a_host())
+    a_process(machine, 77, AGENT, listens=[HERE], environment={"LIBPROCESS_SSL_ENABLED": "1"})
+    machine.http("https://10.0.0.11:5051/state", json=state())
+    assert observe.observe_agent(machine)["running"]["agent_id"] == ID
+
+
+def test_an_agent_that_does_not_listen_yet_has_no_work() -> None:
+    """Seen in its process: nobody is asked who might have taken the port meanwhile."""
+    machine = checkpointed(a_host())
+    a_process(machine, 77, AGENT)
+    found = observe.observe_agent(machine)
+    assert (found["running"]["recovering"], found["running_error"], found["work"]) == (True, None, [])
+    assert machine.requests == []
+
+
+def test_the_wrapper_becomes_the_agent_in_a_moment() -> None:
+    machine = checkpointed(a_host())
+    a_process(machine, 77, ["/bin/bash", "/usr/bin/mesos-init-wrapper", "slave"])
+    machine.after(0.2, lambda: a_process(machine, 77, AGENT))
+    found = observe.observe_agent(machine)
+    assert (found["running"]["recovering"], found["work"]) == (True, [])
+
+
+def test_a_process_that_never_becomes_the_agent_may_have_started_it() -> None:
+    machine = checkpointed(a_host())
+    a_process(machine, 77, ["/bin/sh", "/opt/supervise-mesos"])
     machine.http(STATE_URL, error="[Errno 111] Connection refused")
     found = observe.observe_agent(machine)
-    assert found["running_error"] is not None
-    assert found["work"] == []
+    assert (found["running"], labels(found)) == (None, ["unknown"])
+    assert "Connection refused" in found["running_error"]
+
+
+def test_refused_is_no_proof_where_nobody_sees_where_the_agent_listens() -> None:
+    """Without root, and with --ip_discovery_command: 127.0.0.1 says nothing of an agent on another address."""
+    machine = checkpointed(a_host())
+    machine.remove("/etc/mesos-slave/ip")
+    machine.file("/etc/mesos-slave/ip_discovery_command", "/usr/local/bin/where")
+    machine.http("http://127.0.0.1:5051/state", error="[Errno 111] Connection refused")
+    assert labels(observe.observe_agent(machine)) == ["unknown"]
 
 
 def test_a_wrong_password_names_the_user() -> None:
@@ -253,13 +327,16 @@ def test_a_wrong_password_names_the_user() -> None:
     assert "wrong-secret" not in json.dumps(found)
 
 
-def test_observe_running_alone() -> None:
-    machine = an_agent()
-    running = observe.observe_running(machine)
-    assert running is not None and running["agent_id"] == ID
-    assert machine.calls == []
-    machine.http(STATE_URL, error="Connection refused", replace=True)
-    assert observe.observe_running(machine) is None
+@pytest.mark.parametrize("unit", [RUNS, DOWN], ids=["up, and not seen to hold the port", "down"])
+def test_the_password_is_for_the_process_of_the_unit_alone(unit: str) -> None:
+    machine = checkpointed(a_host(unit=unit))
+    machine.user("http://10.0.0.11:5051", "", "")
+    machine.http(STATE_URL, json=state())
+    assert observe.observe_agent(machine, credentials=Credentials("ops", "right"))["running"]
+    machine.user("http://10.0.0.11:5051", "ops", "right")
+    found = observe.observe_agent(machine, credentials=Credentials("ops", "right"))
+    assert "which were not sent, because mesos-slave.service is not seen to listen there" in found["running_error"]
+    assert labels(found) == ["unknown"]
 
 
 def test_without_systemd() -> None:
@@ -303,7 +380,6 @@ def test_dcos_is_refused(mark: str) -> None:
 def test_no_package() -> None:
     machine = FakeMachine()
     machine.program(UNIT, "LoadState=not-found\nActiveState=inactive\n")
-    machine.program(SETTINGS, "")
     machine.http("http://127.0.0.1:5051/state", error="Connection refused")
     found = observe.observe_agent(machine)
     assert (found["packaging"], kinds(found), found["flags"]) == ("none", ["no_wrapper"], {})
@@ -376,22 +452,54 @@ def test_attributes_in_the_environment(line: str) -> None:
     assert "attributes" not in found["flags"]
 
 
-def test_environment_of_the_unit_and_what_was_not_understood() -> None:
+def test_environment_of_the_unit() -> None:
     settings = EXEC + "Environment=MESOS_PORT=5061 MESOS_ISOLATION=a\nEnvironmentFiles=/etc/extra (ignore_errors=yes)\n"
+    settings += "EnvironmentFiles=/etc/more (ignore_errors=no)\n"
     machine = a_host(settings=settings)
     machine.file("/etc/extra", "MESOS_HOSTNAME=node9\n")
-    machine.file("/etc/default/mesos", "ISOLATION=b\nMESOS_PORT=$(hostname)\n")
+    machine.file("/etc/more", "MESOS_STRICT=false\n")
+    machine.file("/etc/default/mesos", "ISOLATION=b\nLD_PRELOAD=$(command -v x)\n")
     machine.http("http://10.0.0.11:5061/state", error="Connection refused")
     found = observe.observe_agent(machine)
-    assert found["environment_unread"] == ["/etc/default/mesos: MESOS_PORT=$(hostname)"]
+    assert found["obstacles"] == []
     assert found["flags"] == {
         "hostname": "node9",
         "ip": "10.0.0.11",
         "isolation": "b",
         "master": "zk://m1:2181/mesos",
         "port": "5061",
+        "strict": "false",
         "work_dir": "/var/lib/mesos",
     }
+
+
+def test_flags_that_only_a_shell_could_tell_are_an_obstacle() -> None:
+    machine = an_agent()
+    machine.file("/etc/default/mesos-slave", '# rack\n\nMESOS_ATTRIBUTES="rack:$(hostname -s);key:s3cret"\n')
+    found = observe.observe_agent(machine)
+    assert found["obstacles"] == [
+        {
+            "kind": "environment_unread",
+            "path": "/etc/default/mesos-slave",
+            "sentence": (
+                "line 3 of /etc/default/mesos-slave may set MESOS_ATTRIBUTES in a way that only a shell can follow, so nobody can"
+                " say what the agent will be started with; write plain NAME=value there, or a file in /etc/mesos-slave"
+            ),
+        }
+    ]
+
+
+def test_passwords_and_secrets_in_flags_do_not_show() -> None:
+    machine = an_agent("--master=zk://mesos:0ld@p@z1:2181,z2:2181/mesos", "--modules={old}")
+    machine.file("/etc/mesos/zk", "zk://mesos:s3cret@z1:2181,z2:2181/mesos\n")
+    machine.file("/etc/mesos-slave/executor_environment_variables", '{"AWS_SECRET": "s3cret"}')
+    machine.file("/etc/mesos-slave/modules", '{"libraries": [{"s3cret": 1}]}')
+    found = observe.observe_agent(machine)
+    assert "s3cret" not in str(found) and "0ld" not in str(found)
+    assert found["flags"]["master"] == "zk://(not shown)@z1:2181,z2:2181/mesos"
+    assert found["flags"]["executor_environment_variables"] == "(not shown)"
+    # What differs is still seen.
+    assert {"master", "modules", "executor_environment_variables"} <= set(found["running"]["pending_flags"])
 
 
 def test_a_flag_given_twice() -> None:
@@ -413,7 +521,8 @@ def test_reboots(boot_id: str | None, rebooted: bool) -> None:
     machine.remove(f"{META}/boot_id")
     if boot_id is not None:
         machine.file(f"{META}/boot_id", boot_id)
-    assert observe.read_checkpoint(machine, "/var/lib/mesos")["rebooted"] is rebooted
+    found = observe.read_checkpoint(machine, "/var/lib/mesos")
+    assert (found["rebooted"], found["boot_id"]) == (rebooted, boot_id and boot_id.strip())
 
 
 def test_checkpoints_that_an_agent_registers_anew_over() -> None:
@@ -681,31 +790,52 @@ def glog(severity: str, text: str, when: float = 1_800_000_000.0) -> str:
             "/usr/sbin/mesos-slave: error while loading shared libraries: libsvn_delta-1.so.0: cannot open\n",
             "/usr/sbin/mesos-slave: error while loading shared libraries: libsvn_delta-1.so.0: cannot open",
         ),
+        (
+            glog("E", "EXIT with status 1: Failed to create a master detector for 'zk://a:s3cret@z1:2181/mesos': no"),
+            "Failed to create a master detector for 'zk://(not shown)@z1:2181/mesos': no",
+        ),
+        (
+            "Failed to load flag 'modules': Failed to load value '{s3cret': syntax error at line 1 near: s3cret\n",
+            "Failed to load flag 'modules': Failed to load value '(not shown)'",
+        ),
+        (
+            "Failed to load flag 'credential': Failed to load value 'file:///x': Error reading file '/x'\n",
+            "Failed to load flag 'credential': Failed to load value 'file:///x': Error reading file '/x'",
+        ),
         (glog("E", "EXIT with status 1: first") + glog("E", "EXIT with status 1: last"), "last"),
     ],
 )
 def test_words_from_the_journal(log: str, words: str) -> None:
-    machine = a_host()
+    machine = an_agent()
+    agent = observe.observe_agent(machine)
     machine.program(JOURNAL, log)
-    assert observe.agent_words(machine, 1_800_000_000.7) == words
+    assert observe.agent_words(machine, agent, 1_800_000_000.7) == words
 
 
 def test_words_from_the_log_directory() -> None:
-    machine = a_host(wrapper=APACHE)
-    machine.absent("journalctl")
-    machine.file("/etc/mesos-agent/log_dir", "/logs\n")
+    """It is that of the wrapper which the unit starts, and of the unit's environment."""
+    settings = "ExecStart={ path=/opt/mesos-init-wrapper ; argv[]=/opt/mesos-init-wrapper agent ; }\n"
+    machine = a_host(unit=DOWN, settings=settings + "Environment=MESOS_LOG_DIR=/logs\n")
+    machine.file("/opt/mesos-init-wrapper", APACHE)
     machine.file("/etc/default/mesos", "")
+    machine.http("http://127.0.0.1:5051/state", error="Connection refused")
+    machine.absent("journalctl")
+    agent = observe.observe_agent(machine)
+
+    def words(since: float) -> str:
+        return observe.agent_words(machine, agent, since)
+
     machine.file("/logs/mesos-agent.node1.log.ERROR.1", glog("E", "EXIT with status 1: now"))
     machine.symlink("/logs/mesos-agent.ERROR", "mesos-agent.node1.log.ERROR.1")
     machine.file("/logs/mesos-agent.FATAL", glog("F", "long ago", 1_799_990_000.0))
-    assert observe.agent_words(machine, 1_800_000_000.0) == "now"
-    assert observe.agent_words(machine, 1_800_000_100.0) == ""
+    assert words(1_800_000_000.0) == "now"
+    assert words(1_800_000_100.0) == ""
     asked = "Agent asked to shut down by master@10.0.0.10:5050 because 'Agent has been marked gone'"
     machine.file("/logs/mesos-agent.INFO", glog("I", asked, 1_800_000_200.0))
-    assert observe.agent_words(machine, 1_800_000_100.0) == asked
+    assert words(1_800_000_100.0) == asked
 
 
 def test_a_host_without_a_package_has_no_words() -> None:
     machine = FakeMachine()
     machine.program(JOURNAL, "")
-    assert observe.agent_words(machine, 1_800_000_000.0) == ""
+    assert observe.agent_words(machine, {"packaging": "none", "flags": {}}, 1_800_000_000.0) == ""

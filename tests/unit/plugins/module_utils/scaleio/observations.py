@@ -139,6 +139,7 @@ def agent(
         "running_error": None,
         "checkpoint": {
             "agent_id": agent_id,
+            "boot_id": None if agent_id is None else "b1",
             "rebooted": False,
             "attributes": None if agent_id is None else parsed(original),
             "hostname": "",
