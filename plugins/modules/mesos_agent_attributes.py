@@ -11,7 +11,7 @@ short_description: Set attributes of a Mesos agent
 version_added: 0.1.0
 description:
   - Writes or removes attribute files, one for each attribute, restarts the agent when it needs that, and waits until the leading
-    master shows it with exactly the attributes on disk.
+    master shows it with exactly the attributes on disk, also where nothing had to be changed.
   - Says beforehand whether the restart keeps the agent ID (C(additive)) or needs a new one (C(new_agent_id)), and refuses when
     work would end that O(allow_work_loss) does not name.
   - Attributes of the C(scaleio-) prefix belong to M(holdfast.stateful.scaleio_node) and are refused here.
@@ -69,10 +69,12 @@ restart:
   sample: {kind: additive, reason: "all attributes of the first registration are kept, others are added"}
 agent:
   description: The agent at the end, as the leading master shows it.
-  returned: when the agent was started or restarted
+  returned: success, but in check mode only when the agent needs no restart
   type: dict
   sample: {id: 4e3c6523-4a13-449b-9790-3f3819cbd2c9-S0, active: true, attributes: {rack: r1}}
 """
+
+import json
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -80,6 +82,8 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors imp
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, WORK, credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.attributes import set_attributes
+
+RESERVED = {"scaleio-": "the scaleio role; declare scaleio_sds and scaleio_sdc instead"}
 
 
 def main() -> None:
@@ -92,11 +96,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    attributes = module.params["attributes"]
+    # The refusal of a text that is not UTF-8 comes with the arguments, and Ansible prints UTF-8 only.
+    module.params["attributes"] = json.loads(json.dumps(attributes, ensure_ascii=False).encode(errors="replace"))
     try:
         result = set_attributes(
             Machine(),
-            module.params["attributes"],
+            attributes,
             present=module.params["state"] == "present",
+            reserved=RESERVED,
             masters=module.params["masters"],
             credentials=credentials(module.params),
             allow_work_loss=module.params["allow_work_loss"],

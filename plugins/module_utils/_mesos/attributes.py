@@ -20,26 +20,26 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act impor
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import observe_agent, observe_master
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import Policy, takeover, write_step
 
-_OWNED = "scaleio-"
-
 
 def set_attributes(
     machine: Machine,
     attributes: Mapping[Any, Any],
     *,
     present: bool,
+    reserved: Mapping[str, str],
     masters: Sequence[str],
     credentials: Credentials,
     allow_work_loss: Sequence[str],
     registration_timeout: float,
     check_mode: bool,
 ) -> dict[str, Any]:
-    """Set (or remove) attributes and make the agent run with them.
+    """Set (or remove) attributes and make the agent run with them, listed so by the leading master.
 
+    :param reserved: prefixes of names that others set -> who that is, and what to do instead.
     :returns: result keys; with ``msg`` when it failed on the way.
     :raises HoldfastError: it is refused, and nothing was changed.
     """
-    wanted = _checked(attributes, present)
+    wanted = _checked(attributes, present, reserved)
     agent = observe_agent(machine, credentials=credentials)
     master = observe_master(machine, masters, credentials)
     reasons = [str(obstacle["sentence"]) for obstacle in agent["obstacles"]]
@@ -59,6 +59,8 @@ def set_attributes(
     if refused:
         raise HoldfastError("refused, nothing was changed", seen="; ".join(refused))
     hands = AgentHands(machine, masters, credentials)
+    if change.kind == "none":
+        hands.wait_for(model.state_of(model.parse_files(desired)), registration_timeout)
     steps.extend(after)
     # The lock is a file, and who changes nothing leaves none behind.
     acts = bool(steps) and not check_mode
@@ -71,7 +73,7 @@ def set_attributes(
     return result
 
 
-def _checked(attributes: Mapping[Any, Any], present: bool) -> dict[str, str | None]:
+def _checked(attributes: Mapping[Any, Any], present: bool, reserved: Mapping[str, str]) -> dict[str, str | None]:
     """Names and values as texts, or None for "remove".
 
     :raises InputError: one of them would not reach the agent as it is meant.
@@ -79,8 +81,9 @@ def _checked(attributes: Mapping[Any, Any], present: bool) -> dict[str, str | No
     wanted: dict[str, str | None] = {}
     for name, value in attributes.items():
         problem = model.safe_attribute_name(name)
-        if problem is None and str(name).startswith(_OWNED):
-            problem = f"the attribute {name} belongs to the scaleio role; declare scaleio_sds and scaleio_sdc instead"
+        whose = next((whose for prefix, whose in reserved.items() if str(name).startswith(prefix)), None)
+        if problem is None and whose is not None:
+            problem = f"the attribute {name} belongs to {whose}"
         if problem is None and present:
             if isinstance(value, (Mapping, list)) or value is None or isinstance(value, bool):
                 problem = f"the value of {name} must be a text, a number or ranges, and is a {type(value).__name__}"
