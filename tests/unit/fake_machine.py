@@ -258,9 +258,6 @@ class FakeMachine(Machine):
                 reply.effect()
         return command.checked(command.Completed(tuple(argv), reply.status, reply.stdout, reply.stderr), ok)
 
-    def has_program(self, name: str) -> bool:
-        return name not in self._absent and any(argv[0] == name for argv in self._programs.announced())
-
     def fetch(
         self,
         url: str,
@@ -332,9 +329,7 @@ class FakeMachine(Machine):
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def write(
-        self, path: str, content: bytes, *, mode: int = 0o644, staging: str = "/var/lib/holdfast/staging"
-    ) -> None:
+    def write(self, path: str, content: bytes, *, staging: Sequence[str] = (), mode: int = 0o644) -> None:
         with self._effect(f"write {path}"):
             code = self._write_errors.get(path, 0) or self._in_the_way(path)
             if code:
@@ -383,14 +378,6 @@ class FakeMachine(Machine):
         finally:
             # The kernel does this for a runner that dies.
             self._locks.discard(path)
-
-    def make_directory(self, path: str, mode: int = 0o755) -> None:
-        with self._effect(f"make directory {path}"):
-            kind = self.kind(self.real(path))
-            code = self._in_the_way(f"{path}/x") if kind is None else 0 if kind == "directory" else errno.EEXIST
-            if code:
-                raise OSError(code, os.strerror(code), path)
-            self.directory(self.real(path))
 
     # -- how it works ---------------------------------------------------------------------------------------------
 

@@ -24,7 +24,6 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors imp
 # How a condition compares what is there with what was expected.
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "equals": lambda seen, expected: bool(seen == expected),
-    "one_of": lambda seen, expected: seen in expected,
     "within": lambda seen, expected: set(seen or ()) <= set(expected),
     "at_least": lambda seen, expected: seen is not None and seen >= expected,
 }
@@ -36,7 +35,7 @@ class Condition:
 
     :param path: keys from the document's root; a missing key reads as None.
     :param expected: what to compare with.
-    :param compare: ``equals``, ``one_of``, ``within`` (a set of names that may not grow) or ``at_least``.
+    :param compare: ``equals``, ``within`` (a set of names that may not grow) or ``at_least``.
     """
 
     path: tuple[str, ...]

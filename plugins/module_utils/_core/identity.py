@@ -20,6 +20,8 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors imp
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 
 STATE = "/var/lib/holdfast"
+# Where files are written before they are put in their place.
+STAGING = f"{STATE}/staging"
 
 # A run whose controller cannot be asked counts as dead when it has not acted for so long, in seconds. The pause
 # between two phases of a living run was measured at 0.5 to 1 s for 20 hosts and grows by 14 ms for each host.
@@ -82,7 +84,7 @@ def _damaged(path: str, seen: str) -> HoldfastError:
 
 def write_json(machine: Machine, path: str, data: Mapping[str, Any]) -> None:
     """Keep an object for later runs, readable by root only."""
-    machine.write(path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode(), mode=0o600)
+    machine.write(path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode(), staging=(STAGING,), mode=0o600)
 
 
 # -- ordinals ----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ from typing import Any, NoReturn
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import command, web
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import ClaimError, HoldfastError
 
+# How the names of temporary files begin.
+_TEMPORARY = ".holdfast-"
+
 _KINDS = (
     (stat.S_ISREG, "file"),
     (stat.S_ISDIR, "directory"),
@@ -70,10 +73,6 @@ class Machine:
     ) -> command.Completed:
         """See :func:`command.run`."""
         return command.run(argv, stdin=stdin, env=env, deadline=deadline, ok=ok)
-
-    def has_program(self, name: str) -> bool:
-        """Whether a program of that name can be run."""
-        return command.find_program(name) is not None
 
     def fetch(
         self,
@@ -160,8 +159,9 @@ class Machine:
     def is_locked(self, path: str) -> bool:
         """Whether some process holds the lock of :meth:`locked` on this file now."""
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
+            # Reading is enough for a lock, and works where nothing can be written any more.
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
             return False
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -185,26 +185,28 @@ class Machine:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def write(
-        self, path: str, content: bytes, *, mode: int = 0o644, staging: str = "/var/lib/holdfast/staging"
-    ) -> None:
+    def write(self, path: str, content: bytes, *, staging: Sequence[str], mode: int = 0o644) -> None:
         """Replace or create a file in one step; a reader sees the old or the new content, never a part.
 
-        The temporary file lives in ``staging``, not beside the target: some programs read every file of their
-        configuration directory. Where staging is on another file system, the nearest ancestor of the target's
-        directory on the target's file system takes its place.
+        What an earlier call left in the directory of its temporary file because it was killed is removed.
+
+        :param staging: directories for the temporary file, which a rename cannot bring from another file system: the
+            first that is on the target's is used. The target's own is no choice where a program reads every file in it.
         """
         directory = os.path.dirname(path)
         try:
             os.makedirs(directory, mode=0o755, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=".holdfast-", dir=self._staging_for(directory, staging))
+            aside = self._on_file_system_of(directory, staging)
+            self._remove_leftovers(aside)
+            handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=aside)
             try:
                 with os.fdopen(handle, "wb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX)
                     file.write(content)
                     file.flush()
                     os.fchmod(file.fileno(), mode)
                     os.fsync(file.fileno())
-                os.replace(temporary, path)
+                    os.replace(temporary, path)
             except BaseException:
                 if os.path.exists(temporary):
                     os.unlink(temporary)
@@ -237,9 +239,18 @@ class Machine:
 
         :param wait: seconds to wait for another holder.
         :raises ClaimError: the other holder is still there.
+        :raises HoldfastError: there can be no such file.
         """
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise HoldfastError(
+                "the lock could not be taken",
+                where=path,
+                seen=error.strerror or str(error),
+                todo="look at the file system's space and mount options, then run again",
+            ) from error
         try:
             end = time.monotonic() + wait
             while True:
@@ -259,21 +270,25 @@ class Machine:
         finally:
             os.close(handle)
 
-    def make_directory(self, path: str, mode: int = 0o755) -> None:
-        """Make a directory and its ancestors; one that is there stays as it is."""
-        os.makedirs(path, mode=mode, exist_ok=True)
+    @staticmethod
+    def _on_file_system_of(directory: str, staging: Sequence[str]) -> str:
+        device = os.stat(directory).st_dev
+        for candidate in staging:
+            os.makedirs(candidate, mode=0o700, exist_ok=True)
+            if os.stat(candidate).st_dev == device:
+                return candidate
+        raise OSError(errno.EXDEV, f"none of {', '.join(staging)} is on the file system of {directory}")
 
     @staticmethod
-    def _staging_for(directory: str, staging: str) -> str:
-        os.makedirs(staging, mode=0o700, exist_ok=True)
-        device = os.stat(directory).st_dev
-        if os.stat(staging).st_dev == device:
-            return staging
-        # Two levels up at least: /etc/mesos-slave/attributes and /etc/mesos-slave are both read by the init wrapper.
-        candidate = os.path.dirname(os.path.dirname(directory))
-        if os.stat(candidate).st_dev != device:
-            raise OSError(errno.EXDEV, f"neither {staging} nor {candidate} is on the file system of {directory}")
-        return candidate
+    def _remove_leftovers(directory: str) -> None:
+        """Remove the temporary files of writers that are gone: a living one holds the lock of its own."""
+        for name in os.listdir(directory):
+            if not name.startswith(_TEMPORARY):
+                continue
+            handle = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with contextlib.suppress(BlockingIOError), os.fdopen(handle) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(f"{directory}/{name}")
 
     @staticmethod
     def _sync_directory(directory: str) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,7 +82,9 @@ class AgentHands:
         effects[step.kind](step.args)
 
     def _write_file(self, args: Mapping[str, Any]) -> None:
-        self.machine.write(args["path"], args["content"].encode())
+        # The init wrapper reads every file beside this one, and every file of the directory above.
+        outside = os.path.dirname(os.path.dirname(os.path.dirname(args["path"])))
+        self.machine.write(args["path"], args["content"].encode(), staging=(identity.STAGING, outside))
 
     def _remove_file(self, args: Mapping[str, Any]) -> None:
         self.machine.remove(args["path"])

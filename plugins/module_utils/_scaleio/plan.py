@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Phase, Plan, Step
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import InputError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import (
+    STATE,
     assign_ordinals,
     identity_conflicts,
     record_path,
@@ -38,7 +39,7 @@ Selector = Callable[[str, Sequence[Mapping[str, Any]]], Any]
 
 def previous_path(cluster: str) -> str:
     """Where a node keeps the attribute set that was in force before the last change."""
-    return f"/var/lib/holdfast/{SYSTEM}/{cluster}.previous.json"
+    return f"{STATE}/{SYSTEM}/{cluster}.previous.json"
 
 
 # -- the order of writes ----------------------------------------------------------------------------------------------

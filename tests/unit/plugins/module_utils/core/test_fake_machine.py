@@ -22,7 +22,6 @@ ACTIONS = st.lists(
         st.tuples(st.just("write"), PATHS, st.sampled_from(["1", "2"])),
         st.tuples(st.just("remove"), PATHS, st.just("")),
         st.tuples(st.just("move"), PATHS, st.sampled_from(["new", "more/new", "d/new", "link/new"])),
-        st.tuples(st.just("make_directory"), PATHS, st.just("")),
     ),
     max_size=8,
 )
@@ -32,11 +31,9 @@ def apply(machine: Machine, root: str, staging: str, action: tuple[str, str, str
     verb, path, more = action
     try:
         if verb == "write":
-            machine.write(f"{root}/{path}", more.encode(), staging=staging)
+            machine.write(f"{root}/{path}", more.encode(), staging=(staging,))
         elif verb == "remove":
             machine.remove(f"{root}/{path}")
-        elif verb == "make_directory":
-            machine.make_directory(f"{root}/{path}")
         else:
             machine.move(f"{root}/{path}", f"{root}/{more}")
     except (HoldfastError, OSError) as error:
@@ -143,7 +140,7 @@ def restartable() -> FakeMachine:
 
 
 def everything(machine: FakeMachine) -> None:
-    machine.make_directory("/d")
+    machine.write("/d/first", b"0")
     machine.write("/d/a", b"1")
     machine.move("/d/a", "/d/b")
     machine.run(["systemctl", "restart", "x"])

@@ -84,9 +84,9 @@ def test_one_that_hangs_or_kills_is_given_up(monkeypatch: pytest.MonkeyPatch, ha
 def test_writing_replaces_in_one_step_and_keeps_its_temporary_file_elsewhere(tmp_path: Path) -> None:
     target = tmp_path / "etc" / "mesos-slave" / "attributes" / "rack"
     staging = tmp_path / "staging"
-    MACHINE.write(str(target), b"r1\n", staging=str(staging))
+    MACHINE.write(str(target), b"r1\n", staging=(str(staging),))
     before = target.stat().st_ino
-    MACHINE.write(str(target), b"r2\n", mode=0o600, staging=str(staging))
+    MACHINE.write(str(target), b"r2\n", staging=(str(staging),), mode=0o600)
     assert target.read_bytes() == b"r2\n"
     assert target.stat().st_ino != before
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
@@ -97,11 +97,11 @@ def test_writing_replaces_in_one_step_and_keeps_its_temporary_file_elsewhere(tmp
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(HoldfastError) as error:
-        MACHINE.write(f"{tmp_path}/file/below", b"new", staging=f"{tmp_path}/staging")
+        MACHINE.write(f"{tmp_path}/file/below", b"new", staging=(f"{tmp_path}/staging",))
     assert f"{tmp_path}/file/below" in str(error.value)
     (tmp_path / "directory").mkdir()
     with pytest.raises(HoldfastError):
-        MACHINE.write(f"{tmp_path}/directory", b"new", staging=f"{tmp_path}/staging")
+        MACHINE.write(f"{tmp_path}/directory", b"new", staging=(f"{tmp_path}/staging",))
     assert (tmp_path / "file").read_bytes() == b"old"
     assert list((tmp_path / "staging").iterdir()) == []
 
@@ -123,3 +123,45 @@ def test_locks(tmp_path: Path) -> None:
         with pytest.raises(HoldfastError, match="another acting call"), MACHINE.locked(path, 0.2):
             pass
     assert not MACHINE.is_locked(path)
+
+
+def test_a_lock_that_cannot_be_is_told_as_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    path = f"{tmp_path}/file/lock"
+    assert not MACHINE.is_locked(path)
+    with pytest.raises(HoldfastError) as error, MACHINE.locked(path, 0.0):
+        pass
+    assert str(error.value).startswith(f"the lock could not be taken ({path}): File exists -- look at the file system")
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    (staging / ".holdfast-dead").write_bytes(b"half")
+    (staging / ".other").write_bytes(b"")
+    with MACHINE.locked(f"{staging}/.holdfast-alive", 0.0):
+        MACHINE.write(f"{tmp_path}/target", b"x", staging=(str(staging),))
+        assert MACHINE.names(str(staging)) == [".holdfast-alive", ".other"]
+    MACHINE.write(f"{tmp_path}/target", b"x", staging=(str(staging),))
+    assert MACHINE.names(str(staging)) == [".other"]
+
+
+def test_a_writer_is_alive_for_as_long_as_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    staging = str(tmp_path / "staging")
+    during: list[list[str]] = []
+
+    def replace(source: str, target: str) -> None:
+        monkeypatch.undo()
+        MACHINE.write(f"{tmp_path}/second", b"2", staging=(staging,))
+        during.append(MACHINE.names(staging))
+        os.replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    MACHINE.write(f"{tmp_path}/first", b"1", staging=(staging,))
+    assert (tmp_path / "first").read_bytes() == b"1"
+    assert [len(names) for names in during] == [1]
+
+
+def test_no_directory_on_the_file_system_of_the_target(tmp_path: Path) -> None:
+    with pytest.raises(HoldfastError, match="none of /dev/shm is on the file system of"):
+        MACHINE.write(f"{tmp_path}/target", b"x", staging=("/dev/shm",))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import identity
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan, report
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan, Step, report
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import ANONYMOUS
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act import AgentHands
@@ -211,29 +211,33 @@ def test_work_of_the_framework_itself_may_end() -> None:
 @pytest.mark.parametrize(
     "staging", ["below the same directory", "/dev/shm"], ids=["same file system", "another file system"]
 )
-def test_nothing_but_the_files_themselves_is_ever_seen_in_the_configuration_tree(tmp_path: Path, staging: str) -> None:
+def test_nothing_but_the_files_themselves_is_ever_seen_in_the_configuration_tree(
+    tmp_path: Path, staging: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The init wrapper reads whatever it finds there, so a temporary file would become an attribute or a flag."""
     tree = tmp_path / "etc" / "mesos-slave"
     directory = tree / "attributes"
     directory.mkdir(parents=True)
     target = directory / "scaleio-sds-qe"
-    values = [b"/dev/xvdf\n", b"/dev/xvdf," + b"/dev/xvdg," * 2000 + b"/dev/xvdh\n"]
-    target.write_bytes(values[0])
+    values = ["/dev/xvdf\n", "/dev/xvdf," + "/dev/xvdg," * 2000 + "/dev/xvdh\n"]
+    target.write_text(values[0])
     aside = str(tmp_path / "staging") if staging != "/dev/shm" else f"/dev/shm/{tmp_path.name}"
+    monkeypatch.setattr(identity, "STAGING", aside)
+    hands = AgentHands(Machine(), MASTERS, ANONYMOUS)
     seen: set[str] = set()
-    read: set[bytes] = set()
+    read: set[str] = set()
     done = threading.Event()
 
     def watch() -> None:
         while not done.is_set():
             seen.update(str(path.relative_to(tree)) for path in tree.rglob("*"))
-            read.add(target.read_bytes())
+            read.add(target.read_text())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         for count in range(200):
-            Machine().write(str(target), values[count % 2], staging=aside)
+            hands.execute(Step("write_file", "", {"path": str(target), "content": values[count % 2]}))
     finally:
         done.set()
         watcher.join()
