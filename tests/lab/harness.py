@@ -124,7 +124,8 @@ def playbook(
 @contextmanager
 def prepared(environment: Mapping[str, str] | None = None) -> Iterator[tuple[dict[str, str], Path]]:
     """An environment in which results are recorded and channels are counted, and the folder where they are."""
-    with tempfile.TemporaryDirectory(prefix="holdfast-run-") as name:
+    # Programs are run from it, which /tmp may not allow.
+    with tempfile.TemporaryDirectory(prefix="holdfast-run-", dir=os.environ.get("HOLDFAST_CACHE")) as name:
         folder = Path(name)
         for program in ("ssh", "sftp"):
             wrapper = folder / program
