@@ -78,7 +78,7 @@ import json
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import told_by
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, WORK, credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.attributes import set_attributes
@@ -99,7 +99,7 @@ def main() -> None:
     attributes = module.params["attributes"]
     # The refusal of a text that is not UTF-8 comes with the arguments, and Ansible prints UTF-8 only.
     module.params["attributes"] = json.loads(json.dumps(attributes, ensure_ascii=False).encode(errors="replace"))
-    try:
+    with told_by(module.fail_json):
         result = set_attributes(
             Machine(),
             attributes,
@@ -111,8 +111,6 @@ def main() -> None:
             registration_timeout=module.params["registration_timeout"],
             check_mode=module.check_mode,
         )
-    except HoldfastError as error:
-        module.fail_json(msg=str(error))
     if "msg" in result:
         module.fail_json(**result)
     module.exit_json(**result)

@@ -137,6 +137,7 @@ master:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import told_by
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import (
@@ -149,8 +150,9 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe i
 def main() -> None:
     module = AnsibleModule(argument_spec={**MASTERS}, supports_check_mode=True)
     machine, known = Machine(), credentials(module.params)
-    agent = observe_agent(machine, credentials=known)
-    master = observe_master(machine, module.params["masters"], known, identity_of(agent))
+    with told_by(module.fail_json):
+        agent = observe_agent(machine, credentials=known)
+        master = observe_master(machine, module.params["masters"], known, identity_of(agent))
     module.exit_json(changed=False, agent=agent, master=master)
 
 

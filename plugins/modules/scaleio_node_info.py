@@ -218,7 +218,7 @@ observation:
       type: dict
       sample: null
     previous:
-      description: The attribute set in force before the last change, or null.
+      description: The attribute set in force before the last change, or null; C(error) alone where its file is damaged.
       type: dict
       sample: {files: {scaleio-sds-domains: engineering}}
     wanted:
@@ -229,6 +229,7 @@ observation:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import told_by
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, WORK, credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.observe import observe_node
@@ -258,15 +259,16 @@ def main() -> None:
     )
     wanted = normalise(module.params)
     module.params = echoable(module.params)
-    observation = observe_node(
-        Machine(),
-        cluster=str(module.params["cluster"]),
-        member=module.params["member"],
-        masters=module.params["masters"],
-        credentials=credentials(module.params),
-        wanted=wanted,
-        claim_wait=module.params["claim_wait"],
-    )
+    with told_by(module.fail_json):
+        observation = observe_node(
+            Machine(),
+            cluster=str(module.params["cluster"]),
+            member=module.params["member"],
+            masters=module.params["masters"],
+            credentials=credentials(module.params),
+            wanted=wanted,
+            claim_wait=module.params["claim_wait"],
+        )
     module.exit_json(changed=False, observation=observation)
 
 

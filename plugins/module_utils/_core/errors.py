@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
 
 class HoldfastError(Exception):
     """Base of every error that a user may read.
@@ -73,3 +77,17 @@ def system_error(error: OSError) -> HoldfastError:
         seen=error.strerror or str(error),
         todo="look at the file system, its space and its mount options, then run again",
     )
+
+
+@contextlib.contextmanager
+def told_by(fail_json: Callable[..., Any]) -> Iterator[None]:
+    """End a module with a sentence where its work raises an error for the user, or where the kernel refuses something.
+
+    :param fail_json: the module's.
+    """
+    try:
+        yield
+    except HoldfastError as error:
+        fail_json(msg=str(error))
+    except OSError as error:
+        fail_json(msg=str(system_error(error)))

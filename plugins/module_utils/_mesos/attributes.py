@@ -12,12 +12,11 @@ from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import converge
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, InputError
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import lock_path
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act import AgentHands
-from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import observe_agent, observe_master
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import LOCK, observe_agent, observe_master
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import Policy, takeover, write_step
 
 
@@ -64,7 +63,7 @@ def set_attributes(
     steps.extend(after)
     # The lock is a file, and who changes nothing leaves none behind.
     acts = bool(steps) and not check_mode
-    with machine.locked(lock_path("mesos", "agent"), 30.0) if acts else contextlib.nullcontext():
+    with machine.locked(LOCK, 30.0) if acts else contextlib.nullcontext():
         outcome = converge(steps, observe=hands.look, execute=hands.execute, check_mode=check_mode)
     result = outcome.result()
     result["restart"] = {"kind": change.kind, "reason": change.reason}

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import service
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import lock_path
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import ANONYMOUS, Answer, Credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import checkpoint, packaging
@@ -24,6 +25,8 @@ WRAPPER = "/usr/bin/mesos-init-wrapper"
 UNIT = "mesos-slave.service"
 DCOS_MARKS = ("/opt/mesosphere", "/etc/systemd/system/dcos-mesos-slave.service")
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+# Held by whoever acts on the agent, by whichever door.
+LOCK = lock_path("mesos", "agent")
 
 _HTTP_SECONDS = 5.0
 # The wrapper reads its files and becomes the agent in a tenth of this.

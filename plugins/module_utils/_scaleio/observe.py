@@ -46,7 +46,8 @@ def observe_node(
     :param claim_wait: seconds to wait for an acting call that is at work here; what is seen afterwards is its result.
     """
     end = machine.monotonic() + claim_wait
-    while machine.is_locked(identity.lock_path(SYSTEM, cluster)) and machine.monotonic() < end:
+    locks = (mesos.LOCK, identity.lock_path(SYSTEM, cluster))
+    while any(map(machine.is_locked, locks)) and machine.monotonic() < end:
         machine.sleep(0.1)
     agent = mesos.observe_agent(machine, credentials=credentials)
     return {
@@ -58,9 +59,17 @@ def observe_node(
         **observe_devices(machine),
         "identity": identity.read_json(machine, identity.record_path(SYSTEM, cluster)),
         "claim": identity.observe_claim(machine, SYSTEM, cluster),
-        "previous": identity.read_json(machine, previous_path(cluster)),
+        "previous": _previous(machine, cluster),
         "wanted": dict(wanted),
     }
+
+
+def _previous(machine: Machine, cluster: str) -> dict[str, Any] | None:
+    """The attribute set that an earlier run kept. Only a rollback needs it, so a damaged one does not end the look."""
+    try:
+        return identity.read_json(machine, previous_path(cluster))
+    except HoldfastError as error:
+        return {"error": str(error)}
 
 
 def observe_devices(machine: Machine, *, deadline: float = 30.0) -> dict[str, Any]:

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine im
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import ANONYMOUS
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act import AgentHands
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import (
+    LOCK,
     identity_of,
     observe_agent,
     observe_master,
@@ -198,6 +200,47 @@ def test_another_run_on_the_cluster_changes_nothing() -> None:
     )
     assert result["msg"].endswith("Nothing was changed.")
     assert machine.tree() == before
+
+
+def test_another_door_to_the_agent_is_waited_for_and_keeps_this_one_out() -> None:
+    machine = bare()
+    plan = plan_for(machine, wanted())
+    machine.lock(LOCK)
+    before = machine.tree()
+    (result,) = carry_out(machine, plan, "p1")
+    assert result["msg"].startswith(f"another acting call is still at work on this host ({LOCK})")
+    assert machine.tree() == before
+    machine.after(3.0, lambda: machine.lock(LOCK, held=False))
+    assert "msg" not in carry_out(machine, plan, "p1")[0]
+
+
+def test_what_the_kernel_refuses_is_told_as_a_sentence() -> None:
+    machine = bare()
+    plan = plan_for(machine, wanted())
+    machine.file(identity.claim_path("scaleio", "scaleio"), error=errno.EIO)
+    (result,) = carry_out(machine, plan, "p1")
+    assert result["msg"].startswith(
+        "the system refused it (/var/lib/holdfast/scaleio/scaleio.claim.json): Input/output"
+    )
+    assert result["changed"] is False
+
+
+def test_a_step_that_fails_is_the_reason_also_when_no_word_of_it_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = bare()
+    plan = plan_for(machine, wanted())
+    path = f"{DIRECTORY}/scaleio-sds-domains"
+    machine.refuse_writes(path)
+    written = machine.write
+
+    def write(target: str, content: bytes, *, staging: Sequence[str] = (), mode: int = 0o644) -> None:
+        if b'"failed"' in content:
+            machine.refuse_writes(target)
+        written(target, content, staging=staging, mode=mode)
+
+    monkeypatch.setattr(machine, "write", write)
+    (result,) = carry_out(machine, plan, "p1")
+    assert result["msg"].startswith(f"the file could not be written ({path})")
+    assert "while this was done: write" in result["msg"]
 
 
 def test_work_of_the_framework_itself_may_end() -> None:
