@@ -67,8 +67,8 @@ scenarios: rights setup ## every scenario on the lab; SCENARIOS="a b" for some
 soak: rights setup ## scenarios that repeat for a long time, on the lab, which stays up
 	@$(steps) $@
 
-bench: rights setup-main ## channels, module runs and seconds against an ordinary playbook
-	@$(on_lab) bash -c "python -m lab up && python -m benchmarks.run"
+bench: rights setup-main ## channels, module runs and seconds against an ordinary playbook; RECORD=1 keeps them
+	@$(on_lab) bash -c "python -m lab up && python -m benchmarks.run $(if $(RECORD),--record)"
 
 lab: rights setup-main ## start the lab's hosts, reaping what a killed run left
 	@$(on_lab) python -m lab up
