@@ -16,6 +16,19 @@ from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import
 
 
 class ActionModule(PlanAction):
+    def answer(self, clusters: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        """The plan, and for every host with steps how its agent takes the attributes over."""
+        answer = super().answer(clusters)
+        restarts: dict[str, str] = {}
+        for cluster, context in answer["plan"]["context"].items():
+            found = context.pop("restarts", {})
+            restarts.update(found)
+            kinds = {kind: [host for host in found if found[host] == kind] for kind in sorted(set(found.values()))}
+            for kind, hosts in kinds.items():
+                answer["text"] += f"\n{cluster}: restart {kind}: {', '.join(hosts)}"
+        answer["plan"]["restarts"] = restarts
+        return answer
+
     @staticmethod
     def plan_cluster(cluster: str, observations: Sequence[Mapping[str, Any]]) -> Plan:
         return plan_cluster(cluster, observations, select)

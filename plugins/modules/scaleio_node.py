@@ -101,11 +101,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     machine = Machine()
+    peers = module.params["context"]["peers"]
+    others = [name for member, name in peers.items() if member != module.params["member"]]
     result = act(
         machine,
-        AgentHands(
-            machine, module.params["masters"], credentials(module.params), peers=module.params["context"]["peers"]
-        ),
+        AgentHands(machine, module.params["masters"], credentials(module.params), peers=others),
         [Step.from_json(step) for step in module.params["steps"] or []],
         Run.from_json(module.params["run"]),
         cluster=module.params["cluster"],

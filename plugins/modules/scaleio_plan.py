@@ -19,7 +19,7 @@ author:
   - Holdfast contributors (@holdfast)
 extends_documentation_fragment:
   - holdfast.stateful.clusters
-  - holdfast.stateful.attributes
+  - holdfast.stateful.attributes.info
   - holdfast.stateful.attributes.action
 seealso:
   - module: holdfast.stateful.scaleio_node_info
@@ -72,10 +72,19 @@ plan:
       description: For each acting host its cluster, its steps by phase, and the hosts that each phase waits for.
       type: dict
       sample: {}
-    context:
-      description: For each cluster what all its acting calls are told, such as the agents that must not be down together.
+    restarts:
+      description:
+        - For each acting host how its agent takes the attributes over. The text says the same below the phases.
+        - C(none) leaves it running (or stopped), because only files are put right.
+        - C(additive) and C(same) restart it and keep its agent ID, C(start) starts it and keeps its ID, C(first) starts it for
+          the first time, and C(new_agent_id) gives it a new ID.
       type: dict
-      sample: {scaleio: {peers: [agent01]}}
+      sample: {agent01: new_agent_id, agent02: additive, agent03: none}
+    context:
+      description: For each cluster what all its acting calls are told, such as the agents (and the names by which the master
+        knows them) that must not be down together.
+      type: dict
+      sample: {scaleio: {peers: {agent01: agent01}}}
     controller:
       description: The controlling process, for the lock.
       type: dict

@@ -17,7 +17,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors imp
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import observe
-from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import losses
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import at_work, losses
 
 _POLL_SECONDS = 0.1
 # A link that was set aside is kept here: which agent ID a host had, and until when.
@@ -30,7 +30,7 @@ class AgentHands:
 
     :param masters: URLs of the declared masters.
     :param expendable: frameworks whose work does not count as a loss.
-    :param peers: host names of the agents that count as available; all when empty.
+    :param peers: host names of the other agents, which count as available; all when empty.
     :param shown: after a start or a wait, the agent as the leading master shows it.
     """
 
@@ -43,7 +43,8 @@ class AgentHands:
     _directory: str = field(default="", init=False)
 
     def look(self, parts: frozenset[str]) -> dict[str, Any]:
-        """The parts of the world that conditions ask for: ``files``, ``checkpoint``, ``losses``, ``availability``."""
+        """The parts of the world that conditions ask for: ``files``, ``checkpoint``, ``losses``, ``at_work``,
+        ``availability``."""
         if parts == {"files"} and self._directory:
             return {"files": observe.read_files(self.machine, self._directory).files}
         agent = observe.observe_agent(self.machine, credentials=self.credentials)
@@ -52,6 +53,7 @@ class AgentHands:
             "files": agent["files"],
             "checkpoint": agent["checkpoint"],
             "losses": losses(agent["work"], self.expendable),
+            "at_work": at_work(agent),
         }
         if "availability" in parts:
             master = observe.observe_master(self.machine, self.masters, self.credentials, peers=self.peers)

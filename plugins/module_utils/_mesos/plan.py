@@ -32,7 +32,7 @@ class Policy:
     :param allow_work_loss: labels of work that may end, as :func:`losses` prints them.
     :param expendable: frameworks whose tasks may end without being named: they are started again by themselves.
     :param registration_timeout: seconds to wait for the leading master to show the agent.
-    :param connected_at_least: how many of the peers the leading master must show connected before this one goes down;
+    :param connected_at_least: how many other agents the leading master must show connected before this one goes down;
         None for no such rule.
     """
 
@@ -119,6 +119,26 @@ def decide(agent: Mapping[str, Any], wanted: Sequence[model.Attribute]) -> Chang
     return Change(recovery.kind, recovery.reason, recovery.by_itself)
 
 
+def is_down(agent: Mapping[str, Any]) -> bool:
+    """Whether no agent runs on a host, or one that its unit starts again and again.
+
+    What the masters show does not matter: after a fail-over they know running agents as inactive for a while.
+
+    :param agent: the ``agent`` part of an observation.
+    """
+    return agent["running"] is None and agent["unit"]["active"] in ("inactive", "failed", "activating")
+
+
+def at_work(agent: Mapping[str, Any]) -> bool:
+    """Whether an agent runs and is through its recovery; one that fails in it over and over never is.
+
+    :param agent: the ``agent`` part of an observation.
+    """
+    if agent["running"] is not None:
+        return not agent["running"]["recovering"]
+    return agent["running_error"] is not None and "refused" not in agent["running_error"]
+
+
 def takeover(
     agent: Mapping[str, Any], desired: Mapping[str, str], policy: Policy
 ) -> tuple[Change, list[Step], list[str]]:
@@ -138,20 +158,20 @@ def takeover(
     ending = lost["with_agent_id" if new_id else "at_restart"]
     refused = _refusals(agent, change, [label for label in ending if label not in policy.allow_work_loss])
     active = agent["unit"]["active"]
-    live = active == "active"
     old_id = agent["checkpoint"]["agent_id"]
     requires = [
         Condition(("files",), dict(desired)),
         Condition(("checkpoint", "agent_id"), old_id),
         Condition(("losses", "with_agent_id" if new_id else "at_restart"), ending, "within"),
     ]
-    if live and policy.connected_at_least is not None:
+    if is_down(agent):
+        requires.append(Condition(("at_work",), False))
+    elif policy.connected_at_least is not None:
         requires.append(Condition(("availability", "connected"), policy.connected_at_least, "at_least"))
     expected = {
         "unit": unit,
         "attributes": model.state_of(wanted),
         "timeout": policy.registration_timeout,
-        "work_dir": agent["flags"].get("work_dir", ""),
     }
     steps = []
     if change.kind == "first" and agent["unit"]["enabled"] == "disabled":
@@ -161,7 +181,7 @@ def takeover(
         verb = "start" if active in ("inactive", "failed") else "restart"
         identity = "gets a new ID" if new_id else f"keeps its ID {old_id}" if old_id else "registers"
         how = f"the agent {identity} ({change.kind}: {change.reason})"
-        return change, [*steps, _start(verb, unit, change, how, expected, tuple(requires))], refused
+        return change, [*steps, _start(verb, unit, how, expected, tuple(requires))], refused
     ends = f"; with it ends {', '.join(ending)}" if ending else "; nothing but what starts again by itself ends with it"
     if active not in ("inactive", "failed"):
         steps.append(
@@ -173,23 +193,21 @@ def takeover(
             "forget_agent_id",
             f"set {link} aside, so that the agent gives up its ID {old_id} (new_agent_id: {change.reason}){ends}",
             {"link": link, "agent_id": old_id},
-            tuple(requires[:2]),
+            (*requires[:2], Condition(("at_work",), False)),
             link,
             f"{old_id}\n",
             "",
         )
     )
-    steps.append(_start("start", unit, change, "the agent gets a new ID", expected, tuple(requires[:1])))
+    steps.append(_start("start", unit, "the agent gets a new ID", expected, tuple(requires[:1])))
     return change, steps, refused
 
 
-def _start(
-    verb: str, unit: str, change: Change, how: str, expected: Mapping[str, Any], requires: tuple[Condition, ...]
-) -> Step:
+def _start(verb: str, unit: str, how: str, expected: Mapping[str, Any], requires: tuple[Condition, ...]) -> Step:
     return Step(
         f"{verb}_agent",
         f"{verb} {unit}: {how}; wait until the leading master shows it",
-        {**expected, "change": change.kind},
+        expected,
         requires,
         f"{unit} attributes in force",
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,9 @@ SDS_ROOT = "scaleio-sds-domains"
 SDC_ROOT = "scaleio-sdc-domains"
 PERSONA = "scaleio-persona"
 
-# ScaleIO 2.0 limits (EMC white paper H15148, June 2016, pages 11 to 29), decimal units.
+# ScaleIO 2.0 limits (EMC white paper H15148, June 2016, pages 11 to 29). The paper does not say which GB and TB it means, and
+# a disk sold as one of 6 TB has a little more. So lower limits are read as decimal and upper ones as binary: what is refused
+# breaks the limit either way. Sentences give decimal sizes.
 GB = 10**9
 TB = 10**12
 DEVICE_MIN_BYTES = 100 * GB
@@ -37,6 +39,8 @@ SDS_MAX_BYTES = 64 * 2**40
 DOMAIN_MAX_SDS = 128
 DOMAIN_MAX_POOLS = 64
 SYSTEM_MAX_SDS = 1024
+SYSTEM_MAX_SDC = 1024
+SYSTEM_MAX_POOLS = 1024
 SYSTEM_MAX_DOMAINS = 256
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -79,13 +83,6 @@ class Layout:
 
     def sds_domains(self) -> tuple[str, ...]:
         return tuple(domain for domain, _pools in self.sds)
-
-    def requests(self) -> Iterable[tuple[str, DeviceRequest]]:
-        """Every device request with its pool."""
-        for _domain, pools in self.sds:
-            for pool, requests in pools:
-                for request in requests:
-                    yield pool, request
 
     def to_json(self) -> dict[str, Any]:
         return {

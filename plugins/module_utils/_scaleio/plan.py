@@ -12,7 +12,7 @@ neither the old nor the new layout has; a device that would be in two pools.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,18 +171,21 @@ def _unsafe_states(old: Mapping[str, str], new: Mapping[str, str], writes: Write
 class NodePlan:
     """What one node needs, with everything that speaks against it.
 
-    :param resolved: protection domain -> pool -> device paths, once the requests are resolved.
+    :param change: how its agent takes the attributes over, as :class:`mesos.Change` has it; ``none`` where it is left alone.
+    :param goes_down: whether a running agent goes down for it.
+    :param provides: protection domain -> pool -> device paths, as the framework will read them.
+    :param devices: the observed devices by those paths.
     """
 
     member: str
     rack: str
     steps: list[Step] = field(default_factory=list)
-    restarts: bool = False
+    change: str = "none"
+    goes_down: bool = False
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    resolved: list[tuple[str, list[tuple[str, list[str]]]]] = field(default_factory=list)
-    sdc_domains: list[str] = field(default_factory=list)
-    device_sizes: dict[str, int] = field(default_factory=dict)
+    provides: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    devices: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def owned(files: Mapping[str, str]) -> dict[str, str]:
@@ -194,13 +197,13 @@ def plan_node(
     observation: Observation,
     ordinal: int,
     select: Selector,
-    connected_at_least: int | None,
+    connected_at_least: int,
     cluster_domains: Sequence[str],
 ) -> NodePlan:
     """Plan one node by itself.
 
     :param select: evaluates a JMESPath expression over the devices.
-    :param connected_at_least: see :class:`mesos.Policy`; None for an agent that is not in service.
+    :param connected_at_least: see :class:`mesos.Policy`.
     :param cluster_domains: the protection domains that some sds of the cluster declares.
     """
     wanted, agent = observation["wanted"], observation["agent"]
@@ -214,6 +217,14 @@ def plan_node(
     target = _target(observation, current, select, cluster_domains, node)
     if node.errors or target is None:
         return node
+    node.provides = model.framework_view(target).provides
+    pools = [pool for found in node.provides.values() for pool in found]
+    if len(pools) > 1:
+        node.warnings.append(
+            f"has {len(pools)} storage pools ({', '.join(pools)}; scaleio_sds and scaleio_sdc count together): REX-Ray uses one"
+            f" pool for each host, and with more than one the framework's code takes any of them (its documentation says the"
+            f" first, others the last)"
+        )
     try:
         writes = order_writes(current, target)
     except InputError as error:
@@ -229,6 +240,9 @@ def plan_node(
         connected_at_least=connected_at_least,
     )
     change, takeover, refused = mesos.takeover(agent, desired, policy)
+    if _gone(observation):
+        # Who is to contribute nothing need not be started for it.
+        change, takeover, refused = mesos.Change("none", "the agent is switched off"), [], []
     join = _join_steps(observation, ordinal)
     # A claim without a record: a run died here when only the record was missing.
     unfinished = join if observation["claim"] is not None and observation["identity"] is None else []
@@ -239,7 +253,8 @@ def plan_node(
         return node
     node.errors.extend(refused)
     if change.kind == "none" and not writes:
-        node.errors.extend(_not_registered(observation))
+        if not _gone(observation):
+            node.errors.extend(_not_registered(observation))
         node.steps = unfinished
         return node
     # The record comes last: who has one has joined, and is no newcomer to a run that goes on after a death.
@@ -249,14 +264,15 @@ def plan_node(
         *takeover,
         *join,
     ]
-    node.restarts = bool(takeover) and agent["unit"]["active"] == "active" and connected_at_least is not None
+    node.change = change.kind
+    node.goes_down = bool(takeover) and not mesos.is_down(agent)
     return node
 
 
 def declared_files(
     observation: Observation, select: Selector, cluster_domains: Sequence[str]
 ) -> tuple[dict[str, str] | None, list[str]]:
-    """The ``scaleio-`` files that a declaration asks for (None: the node is left alone), and what is wrong with it."""
+    """The ``scaleio-`` files that a declaration asks for, or None and what is wrong with it."""
     node = NodePlan(observation["member"], observation["wanted"]["rack"], errors=list(observation["wanted"]["errors"]))
     if node.errors:
         return None, node.errors
@@ -271,12 +287,12 @@ def _target(
     cluster_domains: Sequence[str],
     node: NodePlan,
 ) -> dict[str, str] | None:
-    """The ``scaleio-`` files that there will be; None when the node is to be left alone."""
+    """The ``scaleio-`` files that there will be; None where the node's errors leave nothing to say."""
     wanted = observation["wanted"]
     if wanted["state"] == "absent":
         return _target_absent(observation, current, cluster_domains, node)
     if wanted["state"] == "rollback":
-        return _target_rollback(observation, node)
+        return _target_rollback(observation, current, cluster_domains, node)
     layout = model.Layout.from_json(wanted["layout"])
     resolved = _resolve(observation, layout, current, select, node)
     sdc = model.default_sdc(layout.sds, wanted["sdc_default"]) if layout.sdc is None else layout.sdc
@@ -291,41 +307,40 @@ def _target(
                 f"scaleio_sdc names the protection domain {domain}, which no scaleio_sds of this cluster declares:"
                 f" the framework would create it, with an SDS and an empty pool"
             )
-    node.resolved = resolved
-    node.sdc_domains = [domain for domain, _pools in sdc]
-    pools = sum(len(found) for _domain, found in resolved)
-    if pools > 1:
-        node.warnings.append(
-            f"contributes to {pools} storage pools: REX-Ray uses one pool for each host, and with more than one the"
-            f" framework's code takes any of them (its documentation says the first, others the last)"
-        )
     return model.render(resolved, sdc, layout.persona)
 
 
 def _target_absent(
     observation: Observation, current: Mapping[str, str], cluster_domains: Sequence[str], node: NodePlan
 ) -> dict[str, str] | None:
-    exposed = exposed_devices(observation)
     if observation["wanted"]["allow_global_pool"]:
-        if current:
-            node.warnings.append(
-                f"will have no imperative attribute: the framework takes every disk that its rule finds unused"
-                f" ({', '.join(exposed) or 'none at the moment'})"
-            )
-        return {}
-    if not current:
         node.warnings.append(
-            f"has no imperative attribute and gets none: the framework would take {', '.join(exposed) or 'no disk at the moment'}"
+            f"will have no imperative attribute: the framework takes every disk that its rule finds unused"
+            f" ({', '.join(exposed_devices(observation)) or 'none at the moment'})"
         )
-        return None
-    domain = current.get(model.SDC_ROOT) or current.get(model.SDS_ROOT) or ",".join(cluster_domains[:1])
+        return {}
+    named = (current.get(model.SDC_ROOT) or current.get(model.SDS_ROOT) or "").split(",")
+    # The host stays in its domain, where its SDS is: in another one the framework would ask for a second.
+    own = [name for name in named if not model.name_problem(name)]
+    domain = next(iter([*(name for name in own if name in cluster_domains), *own, *cluster_domains]), "")
     if not domain:
         node.errors.append(
-            "has scaleio attributes but no protection domain to keep in scaleio-sdc-domains, the one attribute that"
-            " contributes nothing; declare scaleio_sds on some host, or set scaleio_allow_global_pool"
+            "has no protection domain for scaleio-sdc-domains, the one attribute that contributes nothing: without it the"
+            " framework takes every unused disk of this host; declare scaleio_sds on some host, or set"
+            " scaleio_allow_global_pool"
         )
         return None
-    return {model.SDC_ROOT: domain.split(",")[0]}
+    if domain not in cluster_domains:
+        node.warnings.append(_stranger(domain))
+    return {model.SDC_ROOT: domain}
+
+
+def _stranger(domain: str) -> str:
+    return (
+        f"keeps the protection domain {domain} in scaleio-sdc-domains, which no scaleio_sds of this cluster declares: the"
+        f" framework creates it where it is not there, with an SDS of this host; declare it on some host, or remove that SDS in"
+        f" ScaleIO and write a declared domain into that file"
+    )
 
 
 def exposed_devices(observation: Observation) -> list[str]:
@@ -338,7 +353,9 @@ def exposed_devices(observation: Observation) -> list[str]:
     return [d["path"] for d in observation["devices"] if d["taken"] or (fails and d["free"] and d["type"] == "disk")]
 
 
-def _target_rollback(observation: Observation, node: NodePlan) -> dict[str, str] | None:
+def _target_rollback(
+    observation: Observation, current: Mapping[str, str], cluster_domains: Sequence[str], node: NodePlan
+) -> dict[str, str] | None:
     files = _previous_files(observation)
     if files is None:
         why = "is not there" if observation["previous"] is None else "is damaged"
@@ -351,15 +368,47 @@ def _target_rollback(observation: Observation, node: NodePlan) -> dict[str, str]
             "the previous attribute set has no imperative attribute: the framework would take every unused disk;"
             " use scaleio_state: absent, or set scaleio_allow_global_pool"
         )
-    devices = {device["path"]: device for device in observation["devices"]}
-    for path in sorted(model.declared_devices(files)):
-        if path not in devices:
-            node.errors.append(f"the previous attribute set names the device {path}, which is not there any more")
-        else:
-            problem = foreign_data(devices[path])
-            if problem:
-                node.errors.append(f"the previous attribute set names the device {path}, which {problem}")
+    problems = _previous_problems(observation, files, current, cluster_domains, node)
+    node.errors.extend(
+        f"the previous attribute set may not come back: {problem}; declare the layout that is wanted instead"
+        f" (scaleio_state: present)"
+        for problem in problems
+    )
     return files
+
+
+def _previous_problems(
+    observation: Observation,
+    files: Mapping[str, str],
+    current: Mapping[str, str],
+    cluster_domains: Sequence[str],
+    node: NodePlan,
+) -> list[str]:
+    """What a declaration of these attributes would be refused for."""
+    declaration, _strays = model.decompile(files)
+    _layout, problems, _warnings = model.parse_layout(
+        declaration.get("scaleio_sds"), declaration.get("scaleio_sdc"), declaration.get("scaleio_persona")
+    )
+    for domain, pools in model.framework_view(files).provides.items():
+        if domain not in cluster_domains and pools:
+            problems.append(f"no scaleio_sds of this cluster declares the protection domain {domain}")
+        elif domain not in cluster_domains:
+            node.warnings.append(_stranger(domain))
+    homes = model.framework_view(files).device_pools
+    if homes and observation["devices_error"]:
+        return [*problems, f"the block devices could not be looked at: {observation['devices_error']}"]
+    by_name = {name: device for device in observation["devices"] for name in (device["path"], *device["names"])}
+    ours = model.declared_devices(current)
+    for path in sorted(homes):
+        if len(homes[path]) > 1:
+            both = " and ".join(sorted(pool for _domain, pool in homes[path]))
+            problems.append(f"the device {path} is in the pools {both}; a device belongs to one pool")
+        if path in by_name:
+            node.devices[path] = by_name[path]
+            problems.extend(_device_errors(by_name[path], ours))
+        else:
+            problems.append(f"the device {path} is not there; this host has {_candidates(observation['devices'])}")
+    return problems
 
 
 def _previous_files(observation: Observation) -> dict[str, str] | None:
@@ -488,7 +537,7 @@ def _resolve(
     by_path = {device["path"]: device for device in view}
     homes: dict[str, str] = {}
     resolved: list[tuple[str, list[tuple[str, list[str]]]]] = []
-    if observation["devices_error"] and any(True for _request in layout.requests()):
+    if observation["devices_error"] and layout.sds:
         node.errors.append(f"the block devices could not be looked at: {observation['devices_error']}")
         return resolved
     for domain, pools in layout.sds:
@@ -503,7 +552,7 @@ def _resolve(
                     node.errors.append(f"the device {path} is in {where}; a device belongs to one pool")
                 homes[path] = pool
                 node.errors.extend(_device_errors(by_path[path], ours))
-                node.device_sizes[path] = by_path[path]["size_bytes"]
+                node.devices[path] = by_path[path]
             found_pools.append((pool, paths))
         resolved.append((domain, found_pools))
     return resolved
@@ -617,51 +666,71 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     serving = {o["member"] for o in observations if in_service(o)}
     peers = _peers(observations)
     # Whoever is down is brought back before anybody else goes down, so all peers count.
-    at_least = len(set(peers.values())) - unavailable + 1
+    others_at_least = len(set(peers.values())) - unavailable
     domains = declared_domains(observations)
     ordinals = assign_ordinals(
         {o["member"]: None if o["identity"] is None else o["identity"]["ordinal"] for o in observations}
     )
-    nodes = [
-        plan_node(o, ordinals[o["member"]], select, at_least if o["member"] in serving else None, domains)
-        for o in observations
-    ]
+    nodes = [plan_node(o, ordinals[o["member"]], select, others_at_least, domains) for o in observations]
     refused = gather((node.member, error) for node in nodes for error in node.errors)
-    left = [node.member for node in nodes if node.member in peers and node.member not in serving and not node.steps]
+    out = [node for node in nodes if node.member in peers and node.member not in serving]
+    left = [node.member for node in out if node.change == "none"]
     room = unavailable - len(left)
-    if room < 1 and any(node.restarts for node in nodes):
+    if room < 1 and any(node.goes_down for node in nodes):
         refused.append(
             f"{', '.join(left)}: not in service and left as it is; with scaleio_max_unavailable {unavailable} no other agent"
             f" may go down"
         )
-    limits, doubts = _limits(nodes)
+    unshown = [node.member for node in out if node.goes_down]
+    limits, doubts = ([], []) if refused else _limits(nodes)
     warnings = gather((node.member, warning) for node in nodes for warning in node.warnings)
+    if unshown:
+        warnings.append(
+            f"{', '.join(unshown)}: the agent runs, and the leading master does not show it as active (it may have taken over"
+            f" a moment ago); no agent goes down while the master shows fewer than {others_at_least} of the others"
+        )
     if refused or limits:
         return Plan(cluster, refused=(*refused, *limits), warnings=(*warnings, *doubts))
     return Plan(
         cluster,
-        phases=tuple(_phases(nodes, max(room, 1))),
+        phases=tuple(_phases(nodes, max(room, 1), serving)),
         warnings=(*warnings, *doubts),
-        context={"peers": sorted(set(peers.values()), key=natural)},
+        context={
+            "peers": peers,
+            "restarts": {node.member: node.change for node in nodes if node.steps},
+        },
     )
 
 
 def in_service(observation: Observation) -> bool:
-    """Whether the leading master shows the member's agent as active."""
-    return any(entry["active"] for entry in observation["master"]["agents"])
+    """Whether the member's agent runs and the leading master shows it as active."""
+    shown = any(entry["active"] for entry in observation["master"]["agents"])
+    return shown and not mesos.is_down(observation["agent"])
+
+
+def _gone(observation: Observation) -> bool:
+    """Whether the member is gone on purpose: absent, its agent stopped, and not to start with the host either."""
+    agent = observation["agent"]
+    switched_off = mesos.is_down(agent) and agent["unit"]["enabled"] in ("disabled", "masked")
+    return bool(observation["wanted"]["state"] == "absent" and switched_off)
 
 
 def _peers(observations: Sequence[Observation]) -> dict[str, str]:
     """The agents that must not be down together: member -> the host name that the master knows it by.
 
-    One that is gone on purpose (absent, and down) is none, nor is one that has never started and has no name yet.
+    One that is gone on purpose is none, nor is one that has never started and has no name yet. Every running one is.
     """
     peers = {}
     for observation in observations:
-        agent, entries = observation["agent"], observation["master"]["agents"]
-        names = [entry["hostname"] for entry in entries if entry["active"]]
-        if not names and observation["wanted"]["state"] != "absent":
-            names = [agent["flags"].get("hostname", ""), agent["checkpoint"]["hostname"]]
+        if _gone(observation):
+            continue
+        agent = observation["agent"]
+        entries = sorted(observation["master"]["agents"], key=lambda entry: not entry["active"])
+        names = [entry["hostname"] for entry in entries]
+        names += [(agent["running"] or {}).get("hostname", "")]
+        names += [agent["flags"].get("hostname", ""), agent["checkpoint"]["hostname"]]
+        if not mesos.is_down(agent):
+            names.append(observation["member"])
         name = next(filter(None, names), "")
         if name:
             peers[observation["member"]] = name
@@ -681,17 +750,18 @@ def declared_domains(observations: Iterable[Observation]) -> list[str]:
     return list(found)
 
 
-def _phases(nodes: Sequence[NodePlan], unavailable: int) -> Iterator[Phase]:
-    """Nodes whose agent does not go down first and together, then the others in batches.
+def _phases(nodes: Sequence[NodePlan], unavailable: int, serving: Collection[str]) -> Iterator[Phase]:
+    """Nodes whose agent does not go down first and together, then the others in batches, those out of service first.
 
     The first batch is a single node, to prove the change; a batch never spans racks, because copies of the same data
     may lie in different racks.
     """
-    quiet = {node.member: tuple(node.steps) for node in nodes if node.steps and not node.restarts}
+    quiet = {node.member: tuple(node.steps) for node in nodes if node.steps and not node.goes_down}
     if quiet:
         yield Phase("without taking an agent down", quiet)
     rolling = sorted(
-        (node for node in nodes if node.restarts), key=lambda node: (natural(node.rack), natural(node.member))
+        (node for node in nodes if node.goes_down),
+        key=lambda node: (node.member in serving, natural(node.rack), natural(node.member)),
     )
     batches: list[list[NodePlan]] = []
     for node in rolling:
@@ -751,47 +821,66 @@ def _master_errors(observations: Iterable[Observation]) -> list[str]:
 
 
 def _limits(nodes: Sequence[NodePlan]) -> tuple[list[str], list[str]]:
-    """The limits of ScaleIO 2.0 over the whole cluster: those that are refused, those that are warned of."""
+    """The limits of ScaleIO 2.0 over the whole cluster: those that are refused, those that are warned of.
+
+    Every host that names a protection domain gets an SDS in it, and every host of the framework an SDC.
+    """
     errors, warnings = [], []
-    pools: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+    pools: dict[tuple[str, str], list[tuple[NodePlan, Mapping[str, Any]]]] = {}
+    domains: dict[str, int] = {}
     for node in nodes:
-        devices = [(d, p, path) for d, found in node.resolved for p, paths in found for path in paths]
-        for domain, pool, path in devices:
-            pools.setdefault((domain, pool), []).append((node.member, path, node.device_sizes[path]))
-        size = sum(node.device_sizes.values())
-        if len(devices) > model.SDS_MAX_DEVICES:
-            errors.append(f"{node.member}: {len(devices)} devices; an SDS takes at most {model.SDS_MAX_DEVICES}")
+        size = sum(device["size_bytes"] for device in node.devices.values())
+        if len(node.devices) > model.SDS_MAX_DEVICES:
+            errors.append(f"{node.member}: {len(node.devices)} devices; an SDS takes at most {model.SDS_MAX_DEVICES}")
         if size > model.SDS_MAX_BYTES:
             errors.append(f"{node.member}: {size / model.TB:.0f} TB; an SDS takes at most 64 TB")
-    domains: dict[str, set[str]] = {}
-    for (domain, pool), members in sorted(pools.items()):
-        sds = {member for member, _path, _size in members}
-        domains.setdefault(domain, set()).update(sds)
-        size = sum(size for _member, _path, size in members)
-        if len(members) > model.POOL_MAX_DEVICES:
-            errors.append(
-                f"the pool {pool} of {domain} has {len(members)} devices; at most {model.POOL_MAX_DEVICES} are possible"
+        for domain, found in node.provides.items():
+            domains[domain] = domains.get(domain, 0) + 1
+            for pool, paths in found.items():
+                pools.setdefault((domain, pool), []).extend((node, node.devices[path]) for path in paths)
+    for (domain, pool), devices in sorted(pools.items(), key=lambda item: item[0]):
+        name = f"the pool {pool} of {domain}"
+        if not devices:
+            users = [node.member for node in nodes if pool in node.provides.get(domain, ())]
+            sentence = (
+                f"{name} is named in scaleio_sdc, and no host contributes a device to it: the framework creates it empty, and"
+                f" REX-Ray may take it for this host's volumes; correct the name, or give the pool devices in scaleio_sds"
             )
+            warnings.extend(gather((member, sentence) for member in users))
+            continue
+        sds = {node.member for node, _device in devices}
+        size = sum(device["size_bytes"] for _node, device in devices)
+        if len(devices) > model.POOL_MAX_DEVICES:
+            errors.append(f"{name} has {len(devices)} devices; at most {model.POOL_MAX_DEVICES} are possible")
         if len(sds) < model.POOL_MIN_SDS:
             warnings.append(
-                f"the pool {pool} of {domain} has devices on {len(sds)} hosts ({', '.join(sorted(sds, key=natural))});"
+                f"{name} has devices on {len(sds)} hosts ({', '.join(sorted(sds, key=natural))});"
                 f" no volume can be made before there are {model.POOL_MIN_SDS}"
             )
         if size < model.POOL_MIN_BYTES:
-            warnings.append(f"the pool {pool} of {domain} has {size / model.GB:.0f} GB; ScaleIO wants at least 300 GB")
-    for domain, sds in sorted(domains.items()):
-        if len(sds) > model.DOMAIN_MAX_SDS:
-            errors.append(
-                f"the protection domain {domain} has {len(sds)} SDSs; at most {model.DOMAIN_MAX_SDS} are possible"
+            warnings.append(f"{name} has {size / model.GB:.0f} GB; ScaleIO wants at least 300 GB")
+        rotating = sum(bool(device["rotational"]) for _node, device in devices)
+        if 0 < rotating < len(devices):
+            warnings.append(
+                f"{name} has {rotating} rotating devices and {len(devices) - rotating} others: it is as slow as the slowest;"
+                f" keep them in pools of their own"
             )
-        names = [pool for found, pool in pools if found == domain]
-        if len(names) > model.DOMAIN_MAX_POOLS:
+    for domain, members in sorted(domains.items()):
+        if members > model.DOMAIN_MAX_SDS:
             errors.append(
-                f"the protection domain {domain} has {len(names)} pools; at most {model.DOMAIN_MAX_POOLS} are possible"
+                f"the protection domain {domain} has {members} SDSs; at most {model.DOMAIN_MAX_SDS} are possible"
             )
-    if len(domains) > model.SYSTEM_MAX_DOMAINS:
-        errors.append(f"{len(domains)} protection domains; a system takes at most {model.SYSTEM_MAX_DOMAINS}")
-    total = len({member for sds in domains.values() for member in sds})
-    if total > model.SYSTEM_MAX_SDS:
-        errors.append(f"{total} SDSs; a system takes at most {model.SYSTEM_MAX_SDS}")
+        count = sum(found == domain for found, _pool in pools)
+        if count > model.DOMAIN_MAX_POOLS:
+            errors.append(
+                f"the protection domain {domain} has {count} pools; at most {model.DOMAIN_MAX_POOLS} are possible"
+            )
+    for count, what, most in (
+        (len(domains), "protection domains", model.SYSTEM_MAX_DOMAINS),
+        (len(pools), "storage pools", model.SYSTEM_MAX_POOLS),
+        (sum(domains.values()), "SDSs", model.SYSTEM_MAX_SDS),
+        (len(nodes), "SDCs (every host of the framework is one)", model.SYSTEM_MAX_SDC),
+    ):
+        if count > most:
+            errors.append(f"{count} {what}; a system takes at most {most}")
     return errors, warnings

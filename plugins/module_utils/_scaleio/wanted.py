@@ -15,13 +15,15 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import 
 
 
 def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Judge and normalise the arguments of ``scaleio_node_info``.
+    """Judge and normalise the arguments of ``scaleio_node_info``. A layout counts only for a host that is to have one.
 
     :returns: JSON data; ``errors`` and ``warnings`` are sentences, ``settings`` what must be the same on every member.
     """
-    layout, errors, warnings = model.parse_layout(params["sds"], params["sdc"], params["persona"])
-    if params["state"] != "present" and params["sdc"] is None and params["sds"] is None:
-        errors = []
+    layout = model.Layout()
+    errors: list[str] = []
+    warnings: list[str] = []
+    if params["state"] == "present":
+        layout, errors, warnings = model.parse_layout(params["sds"], params["sdc"], params["persona"])
     errors.extend(_label_errors(params["cluster"], params["rack"]))
     return {
         "state": params["state"],

@@ -67,6 +67,25 @@ def test_plan_and_node_agree_from_the_first_phase_to_the_last() -> None:
             found[host]["ansible_facts"] = {PROGRESS: result["ansible_facts"][PROGRESS]}
 
 
+def test_plan_says_for_every_host_with_steps_how_its_agent_is_restarted() -> None:
+    stray = {"scaleio-sds-old": "/dev/xvdg"}
+    files = {
+        "agent01": agent({}),
+        "agent02": agent({}, flags={"work_dir": "/w", "reconfiguration_policy": "additive"}),
+        "agent03": agent({**QE_FILES, **stray}, running=QE_FILES),
+        "agent04": agent(QE_FILES),
+    }
+    planned = run(scaleio_plan, hosts(*(observation(member, agent=part) for member, part in files.items())))
+    assert planned["plan"]["restarts"] == {"agent01": "new_agent_id", "agent02": "additive", "agent03": "none"}
+    assert planned["text"].splitlines()[-3:] == [
+        "scaleio: restart additive: agent02",
+        "scaleio: restart new_agent_id: agent01",
+        "scaleio: restart none: agent03",
+    ]
+    # What no acting call reads, none is told.
+    assert list(planned["plan"]["context"]["scaleio"]) == ["peers"]
+
+
 def test_node_runs_the_module_of_its_name() -> None:
     assert scaleio_node.ActionModule.module == "holdfast.stateful.scaleio_node"
 

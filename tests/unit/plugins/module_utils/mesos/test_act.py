@@ -211,11 +211,26 @@ def test_work_that_was_named_may_end() -> None:
 def test_nobody_goes_down_while_too_many_peers_are(peers: dict[str, bool], goes_down: bool) -> None:
     machine = LiveMachine({"rack": "r1"})
     machine.peers = peers
-    steps = steps_to(machine, {"rack": "r2"}, Policy(registration_timeout=5.0, connected_at_least=3))
-    hands = AgentHands(machine, MASTERS, ANONYMOUS, peers=("agent01", "agent02", "agent03"))
+    steps = steps_to(machine, {"rack": "r2"}, Policy(registration_timeout=5.0, connected_at_least=2))
+    hands = AgentHands(machine, MASTERS, ANONYMOUS, peers=("agent02", "agent03"))
     outcome = do(machine, steps, hands)
     assert (outcome.error is None) is goes_down
     assert (machine.changes() == []) is not goes_down
+
+
+@pytest.mark.parametrize("wanted", ["r1", "r2"], ids=["its ID stays", "a new ID"])
+def test_an_agent_that_was_down_and_has_come_up_since_is_not_taken_down(wanted: str) -> None:
+    machine = LiveMachine({"rack": "r1"})
+    machine.fall()
+    steps = steps_to(machine, {"rack": wanted})
+    machine.run(["systemctl", "start", UNIT])
+    machine.sleep(machine.startup)
+    before = list(machine.changes())
+    outcome = do(machine, steps)
+    assert isinstance(outcome.error, WorldChanged)
+    assert outcome.error.where == "at_work"
+    assert machine.changes() == before
+    assert machine.latest() == "id-S1"
 
 
 def test_without_a_leader_nobody_goes_down() -> None:

@@ -14,7 +14,9 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergenc
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import (
     Policy,
+    at_work,
     decide,
+    is_down,
     losses,
     takeover,
     write_step,
@@ -93,9 +95,39 @@ def test_what_the_master_must_show_is_what_the_agent_makes_of_the_files() -> Non
     assert steps[-1].args["attributes"] == {"num": 4.0, "p": "[1-2, 5-9]"}
 
 
-def test_an_agent_that_is_down_takes_nobody_out_of_service() -> None:
+def state(active: str, **parts: Any) -> dict[str, Any]:
+    """An agent whose unit is in this state."""
+    found = {**agent({"a": "x"}), **parts}
+    return {**found, "unit": {**found["unit"], "active": active}}
+
+
+RECOVERING = {"running": {**agent({})["running"], "recovering": True}}
+REFUSES = {"running": None, "running_error": "no answer (http://10.0.0.11:5051/state): Connection refused"}
+GUARDED = {"running": None, "running_error": "the agent at http://10.0.0.11:5051/state answers 401: it wants a user"}
+
+
+@pytest.mark.parametrize(
+    ("found", "down", "working"),
+    [
+        pytest.param(state("active"), False, True, id="up"),
+        pytest.param(state("active", **RECOVERING), False, False, id="starting"),
+        pytest.param(state("active", **REFUSES), False, False, id="not yet answering"),
+        pytest.param(state("active", **GUARDED), False, True, id="does not show its state"),
+        pytest.param(state("inactive", running=None), True, False, id="stopped"),
+        pytest.param(state("failed", running=None), True, False, id="given up"),
+        pytest.param(state("activating", running=None), True, False, id="flapping"),
+        pytest.param(state("deactivating", running=None), False, False, id="about to stop"),
+        pytest.param(state("inactive"), False, True, id="beside its unit"),
+    ],
+)
+def test_whether_an_agent_is_down_is_what_its_host_says(found: dict[str, Any], down: bool, working: bool) -> None:
+    assert (is_down(found), at_work(found)) == (down, working)
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["up", "down"])
+def test_who_goes_down_needs_the_others_and_who_is_down_must_be_so_still(down: bool) -> None:
     policy = Policy(connected_at_least=5)
-    for up, expected in ((True, [5]), (False, [])):
-        _change, steps, _refused = takeover(agent({"a": "x"}, up=up), {"a": "y"}, policy)
-        found = [c.expected for s in steps for c in s.requires if c.path == ("availability", "connected")]
-        assert found == expected
+    _change, steps, _refused = takeover(agent({"a": "x"}, up=not down), {"a": "y"}, policy)
+    found = [(step.kind, c) for step in steps for c in step.requires if c.path[0] in ("availability", "at_work")]
+    still = ("forget_agent_id", Condition(("at_work",), False))
+    assert found == [still] if down else [("stop_unit", Condition(("availability", "connected"), 5, "at_least")), still]

@@ -69,7 +69,8 @@ def carry_out(machine: LiveMachine, plan: Plan, plan_id: str, *supersedes: str) 
     results = []
     for index, phase in enumerate(plan.phases, 1):
         run = identity.Run(plan_id, CONTROLLER, index, len(plan.phases), supersedes)
-        hands = AgentHands(machine, MASTERS, ANONYMOUS, peers=plan.context["peers"])
+        assert plan.context["peers"] == {"agent01": "agent01"}
+        hands = AgentHands(machine, MASTERS, ANONYMOUS)
         results.append(act(machine, hands, phase.steps["agent01"], run, cluster="scaleio", member="agent01"))
     return results
 

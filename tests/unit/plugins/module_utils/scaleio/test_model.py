@@ -387,7 +387,7 @@ def test_refused_declarations(sds: Any, sdc: Any, persona: Any, sentences: list[
 def test_accepted_devices(devices: Any, expected: list[tuple[str, str, int | None]]) -> None:
     layout, errors, _warnings = model.parse_layout({"dom": {"pool": devices}}, None, None)
     assert errors == []
-    assert [request for _pool, request in layout.requests()] == [DeviceRequest(*found) for found in expected]
+    assert list(layout.sds[0][1][0][1]) == [DeviceRequest(*found) for found in expected]
 
 
 def test_the_order_is_the_declarations() -> None:

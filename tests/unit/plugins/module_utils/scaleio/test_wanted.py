@@ -45,8 +45,8 @@ def test_everything_is_there_normalised_and_plain() -> None:
     ("params", "errors"),
     [
         pytest.param({"sds": ["eng"]}, 1, id="a bad layout"),
-        pytest.param({"state": "absent", "sds": ["eng"]}, 1, id="a bad layout of a host that is to contribute nothing"),
-        pytest.param({"state": "absent", "sds": None, "persona": "king"}, 0, id="no layout, and none is needed"),
+        pytest.param({"state": "absent", "sds": ["eng"]}, 0, id="a bad layout of a host that is to contribute nothing"),
+        pytest.param({"state": "rollback", "sds": {}, "persona": "king"}, 0, id="no layout, and none is needed"),
         pytest.param({"state": "present", "sds": None, "persona": "king"}, 1, id="a bad persona"),
         pytest.param({"rack": ["r1"]}, 1, id="a list for the rack"),
         pytest.param({"rack": 7, "cluster": 7}, 0, id="numbers, which are texts as well"),

@@ -36,6 +36,7 @@ class Node:
     :param running: the attributes that the agent was started with; None while it is down.
     :param latest: the agent ID that ``meta/slaves/latest`` points to.
     :param infos: agent ID -> the attributes of its first registration.
+    :param shown: whether the master shows the agent as active while it runs; not yet after a fail-over.
     """
 
     member: str
@@ -48,6 +49,8 @@ class Node:
     policy: str = "equal"
     rebooted: bool = False
     flapping: bool = False
+    disabled: bool = False
+    shown: bool = True
     work: list[dict[str, Any]] = field(default_factory=list)
     identity: dict[str, Any] | None = None
     previous: dict[str, Any] | None = None
@@ -80,7 +83,7 @@ class Node:
             self.latest = next(ids)
             self.infos[self.latest] = dict(self.files)
             self.work = []
-        self.running, self.flapping, self.rebooted = dict(self.files), False, False
+        self.running, self.flapping, self.rebooted, self.shown = dict(self.files), False, False, True
 
     def stop(self) -> None:
         self.work = [item for item in self.work if item["ends"] != "at_restart"]
@@ -106,7 +109,9 @@ class Node:
         )
         if self.flapping:
             part["unit"].update(active="activating", sub="auto-restart")
-        return observation(
+        if self.disabled:
+            part["unit"]["enabled"] = "disabled"
+        found = observation(
             self.member,
             agent=part,
             devices=self.devices,
@@ -115,6 +120,9 @@ class Node:
             claim=self.claim,
             wanted=self.wanted,
         )
+        for entry in found["master"]["agents"]:
+            entry["active"] = self.shown
+        return found
 
     def state(self) -> dict[str, Any]:
         """What two runs must agree on in the end. Agent IDs are new every time."""
@@ -153,12 +161,19 @@ class World:
     def down(self) -> set[str]:
         return {member for member, node in self.nodes.items() if node.running is None}
 
+    def re_register(self) -> None:
+        """Time passes: every agent that runs is with the new master."""
+        for node in self.nodes.values():
+            node.shown = True
+
     def state(self) -> dict[str, Any]:
         return {member: node.state() for member, node in self.nodes.items()}
 
     def carry_out(self, plan: Plan, draw_index: Any = None) -> None:
-        """Phase by phase; in a phase the hosts' steps interleave as ``draw_index`` (a function of the number) chooses.
+        """Phase by phase; in a phase the hosts' steps interleave as ``draw_index`` (a function of the number) chooses, and
+        so do the agents that come to a new master.
 
+        :raises WorldChanged: a step found what it requires no more.
         :raises Unsafe: the world came into a state that it may not.
         :raises Died: the run was to die here.
         """
@@ -166,10 +181,15 @@ class World:
             raise Died
         self._before = {member: dict(node.files) for member, node in self.nodes.items()}
         self._target = {member: _after(node.files, plan, member) for member, node in self.nodes.items()}
+        # Whoever is absent and down is gone on purpose. What the master shows does not matter here.
+        gone = {
+            member
+            for member, node in self.nodes.items()
+            if node.running is None and node.disabled and node.wanted["state"] == "absent"
+        }
         for index, phase in enumerate(plan.phases, 1):
             quiet = phase.name == "without taking an agent down"
-            # Whoever is absent and down is gone on purpose, and no peer.
-            peers = set(plan.context["peers"])
+            peers = set(self.nodes) - gone
             allowed = self.down() & peers if quiet else (self.down() & peers) | set(phase.steps)
             at_most = len(allowed) if quiet else self.unavailable
             queues = {member: list(steps) for member, steps in phase.steps.items()}
@@ -177,6 +197,9 @@ class World:
                 names = sorted(queues)
                 member = names[draw_index(len(names)) if draw_index else 0]
                 self.nodes[member].claim = _claim(index, len(plan.phases), "acting")
+                unshown = [node for node in self.nodes.values() if not node.shown]
+                if unshown and draw_index and draw_index(2):
+                    unshown[0].shown = True
                 self._do(self.nodes[member], queues[member].pop(0), plan)
                 down = self.down() & peers
                 if not down <= allowed or len(down) > at_most:
@@ -186,11 +209,13 @@ class World:
                     self.nodes[member].claim = _claim(index, len(plan.phases), "done")
 
     def _do(self, node: Node, step: Step, plan: Plan) -> None:
+        others = {member for member in plan.context["peers"] if member != node.member} - self.down()
         world = {
             "files": node.files,
             "checkpoint": {"agent_id": node.latest},
             "losses": losses(node.work, (FRAMEWORK,)),
-            "availability": {"connected": sum(m in plan.context["peers"] for m in self.nodes if m not in self.down())},
+            "at_work": node.running is not None,
+            "availability": {"connected": sum(self.nodes[member].shown for member in others)},
         }
         for condition in step.requires:
             condition.check(world, step.sentence)
@@ -215,6 +240,9 @@ class World:
 
     def _write_record(self, node: Node, args: Mapping[str, Any]) -> None:
         setattr(node, "previous" if args["path"].endswith(".previous.json") else "identity", dict(args["record"]))
+
+    def _enable_unit(self, node: Node, _args: Mapping[str, Any]) -> None:
+        node.disabled = False
 
     def _stop_unit(self, node: Node, _args: Mapping[str, Any]) -> None:
         node.stop()
