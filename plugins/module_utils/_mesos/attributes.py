@@ -16,7 +16,11 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine im
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act import AgentHands
-from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import LOCK, observe_agent, observe_master
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import (
+    LOCK,
+    observe_agent,
+    observe_master,
+)
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import Policy, takeover, write_step
 
 
