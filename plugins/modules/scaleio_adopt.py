@@ -12,9 +12,16 @@ version_added: 0.1.0
 description:
   - Reads what M(holdfast.stateful.scaleio_node_info) registered on every member, and turns the attribute files back into the
     inventory that gives no change.
-  - Says what no declaration can express, such as an attribute that nothing reads.
+  - What it prints is planned at once. Whatever a run with it would still do, or be refused for, is said, such as the restart of
+    an agent whose files were edited after its start, a backup file in the directory, an attribute that nothing reads, or a device
+    with a file system.
 author:
   - Holdfast contributors (@holdfast)
+options:
+  group:
+    description: The inventory group under which the hosts are printed.
+    type: str
+    default: mesos_agents
 extends_documentation_fragment:
   - holdfast.stateful.clusters
   - holdfast.stateful.attributes.info
@@ -24,7 +31,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Turn the attributes in force into a declaration
+- name: Turn the attribute files into a declaration
   holdfast.stateful.scaleio_adopt:
     members: "{{ groups['mesos_agents'] }}"
     observed: looked
@@ -52,7 +59,8 @@ inventory:
   type: dict
   sample: {mesos_agents: {hosts: {agent01: {scaleio_sds: {engineering: {qe: [/dev/xvdf]}}}}}}
 problems:
-  description: What no declaration can express, and hosts that were left out.
+  description: What no declaration can express, what a run with this one would still do or be refused for, and hosts that were
+    left out. Where it is empty, such a run changes nothing.
   returned: always
   type: list
   elements: str

@@ -453,7 +453,16 @@ def decompile(attributes: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]
     if attributes.get(PERSONA):
         declaration["scaleio_persona"] = attributes[PERSONA]
     stray = sorted(name for name in ours if name not in used)
-    problems = [f"the attribute {name} is read by nothing; it would be removed" for name in stray]
+    clients = {f"scaleio-sdc-{pool}" for pools in declaration.get("scaleio_sdc", {}).values() for pool in pools}
+    problems = [
+        (
+            f"the attribute {name} gives the pool the devices {shown(ours[name])}, which the framework adds as those of a server,"
+            f" and no declaration has that: name them in scaleio_sds; the attribute would be removed"
+            if name in clients
+            else f"the attribute {name} is read by nothing; it would be removed"
+        )
+        for name in stray
+    ]
     layout, errors, _warnings = parse_layout(
         declaration.get("scaleio_sds"), declaration.get("scaleio_sdc"), declaration.get("scaleio_persona")
     )

@@ -44,6 +44,26 @@ def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def redeclare(wanted: Mapping[str, Any], declaration: Mapping[str, Any]) -> dict[str, Any]:
+    """What a host would declare with these variables in place of its layout, in a run over those members that have one.
+
+    :param wanted: a host's normalised declaration.
+    :param declaration: as :func:`model.decompile` gives it.
+    """
+    layout, errors, warnings = model.parse_layout(
+        declaration.get("scaleio_sds"), declaration.get("scaleio_sdc"), declaration.get("scaleio_persona")
+    )
+    return {
+        **wanted,
+        "state": declaration.get("scaleio_state", "present"),
+        "layout": layout.to_json(),
+        "sdc_default": declaration.get("scaleio_sdc_default", wanted["sdc_default"]),
+        "errors": errors,
+        "warnings": warnings,
+        "settings": {**wanted["settings"], "only_new": False, "expected_members": 0},
+    }
+
+
 def _label_errors(cluster: Any, rack: Any) -> list[str]:
     """Both are compared as texts, which an argument specification would make of anything; a cluster's name is also a part
     of file names on every member."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import yaml
 
 from ansible_collections.holdfast.stateful.plugins.action import (
@@ -24,6 +25,7 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
     agent,
     disk,
     observation,
+    used_disk,
     wanted,
 )
 from ansible_collections.holdfast.stateful.tests.unit.plugins.plugin_utils.fakes import action_of, variables
@@ -128,6 +130,7 @@ def test_adopt_prints_the_inventory_that_gives_no_change() -> None:
         "agent05 could not be observed: no sudo",
     ]
     assert yaml.safe_load(answer["text"]) == expected
+    assert list(run(scaleio_adopt, found, group="others")["inventory"]) == ["others"]
     # Declared so, nothing is to be done.
     again = hosts(
         observation(
@@ -138,3 +141,53 @@ def test_adopt_prints_the_inventory_that_gives_no_change() -> None:
         observation("agent02", agent=agent(marker), wanted=wanted(state="absent", sds=None)),
     )
     assert run(scaleio_plan, again)["plan"]["acting"] == []
+
+
+OBSTACLE = {"kind": "bad_value", "path": "/x", "sentence": "/x holds a ';': write it into a file of its own"}
+REFUSED = "as long as that is so, a run with this declaration of scaleio is refused"
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(
+            {"agent": agent(QE_FILES, obstacles=[OBSTACLE])},
+            [f"agent01: {OBSTACLE['sentence']}", REFUSED],
+            id="obstacle",
+        ),
+        pytest.param(
+            {"agent": agent({"scaleio-persona": "primary"})},
+            ["agent01: declares neither scaleio_sds nor scaleio_sdc: without attributes", REFUSED],
+            id="a persona alone",
+        ),
+        pytest.param(
+            {"agent": agent(QE_FILES, running={})},
+            ["agent01: with this declaration the next run would still do this: stop mesos-slave.service; set "],
+            id="files that were edited after the start",
+        ),
+        pytest.param(
+            {"agent": agent(QE_FILES), "devices": [used_disk("/dev/xvdf", signatures=["xfs"])]},
+            ["agent01: the device /dev/xvdf carries xfs; only an empty device", REFUSED],
+            id="a device with a file system",
+        ),
+        pytest.param(
+            {"agent": agent({**QE_FILES, "scaleio-sds-old": "x"})},
+            [
+                "agent01: the attribute scaleio-sds-old is read by nothing; it would be removed",
+                "agent01: with this declaration the next run would still do this: keep the 6 attributes now in force",
+            ],
+            id="an attribute that nothing reads",
+        ),
+        pytest.param(
+            {"agent": agent({**QE_FILES, "scaleio-sds-qe": "/dev/xvdf,/dev/xvdf"})},
+            ["agent01: scaleio_sds: engineering: qe names the device /dev/xvdf twice", REFUSED],
+            id="what no declaration may say, once",
+        ),
+    ],
+)
+def test_adopt_says_why_its_inventory_would_change_something(found: Mapping[str, Any], expected: list[str]) -> None:
+    answer = run(scaleio_adopt, hosts(observation("agent01", **found)))
+    assert len(answer["problems"]) == len(expected), answer["problems"]
+    for problem, begins in zip(answer["problems"], expected):
+        assert problem.startswith(begins)
+    assert answer["text"].startswith(f"# {expected[0]}")

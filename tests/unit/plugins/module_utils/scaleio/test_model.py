@@ -571,6 +571,15 @@ def test_decompile_is_the_inverse_of_render(files: dict[str, str]) -> None:
             id="a stray attribute",
         ),
         pytest.param(
+            {"scaleio-sdc-domains": "d", "scaleio-sdc-d": "p", "scaleio-sdc-p": "/dev/y"},
+            {"scaleio_sdc": {"d": ["p"]}},
+            [
+                "the attribute scaleio-sdc-p gives the pool the devices /dev/y, which the framework adds as those of a server, and"
+                " no declaration has that: name them in scaleio_sds; the attribute would be removed"
+            ],
+            id="devices in the client part",
+        ),
+        pytest.param(
             {"scaleio-sds-domains": "d", "scaleio-sds-d": "p", "scaleio-sds-p": "/dev/x,/dev/x"},
             {"scaleio_sds": {"d": {"p": ["/dev/x", "/dev/x"]}}, "scaleio_sdc_default": "none"},
             ["scaleio_sds: d: p names the device /dev/x twice"],
