@@ -32,8 +32,9 @@ options:
   state:
     description:
       - V(present) declares the layout.
-      - V(absent) declares that the host contributes nothing; O(allow_global_pool) decides whether the marker that says so stays.
+      - V(absent) declares that the host contributes nothing; O(allow_global_pool) decides whether the marker that says so stands.
       - V(rollback) declares the attribute set that was in force before the last change.
+      - The layout (O(sds), O(sdc), O(persona)) counts only with V(present).
     type: str
     choices: [present, absent, rollback]
     default: present
@@ -60,11 +61,11 @@ options:
       are not configured beforehand.
     type: raw
   rack:
-    description: The host's rack, a text. Agents of different racks are never down together.
+    description: The host's rack, a text. Agents of different racks are never taken down together.
     type: raw
     default: ''
   allow_global_pool:
-    description: With O(state=absent), also remove the marker, after which the framework takes every disk that it finds unused.
+    description: With O(state=absent), leave no marker, so that the framework takes every disk that it finds unused.
     type: bool
     default: false
   max_unavailable:
@@ -140,7 +141,7 @@ observation:
       elements: dict
       contains:
         path:
-          description: The kernel's name.
+          description: The name under which lsblk shows it, C(/dev/mapper/NAME) for a device of the device mapper.
           type: str
           sample: /dev/xvdf
         names:
@@ -160,6 +161,14 @@ observation:
           description: The disk's serial number.
           type: str
           sample: "0001"
+        rotational:
+          description: Whether the kernel takes it for a rotating disk.
+          type: bool
+          sample: true
+        parent:
+          description: The device that it lies on, as C(path) names it; null for a whole disk.
+          type: str
+          sample: null
         type:
           description: C(disk), C(part), C(lvm), C(loop), ... as lsblk says.
           type: str
