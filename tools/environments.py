@@ -115,7 +115,7 @@ def runs(program: Path) -> bool:
         "sys.exit(sys.prefix != sys.base_prefix or not found.PathFinder.find_spec('ensurepip'))"
     )
     try:
-        return subprocess.run([program, "-Sc", code], stderr=subprocess.DEVNULL, timeout=20).returncode == 0
+        return subprocess.run([program, "-Ic", code], stderr=subprocess.DEVNULL, timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 

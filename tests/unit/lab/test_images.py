@@ -95,6 +95,7 @@ def test_what_is_there_is_not_built_and_takes_no_room(tmp_path: Path, monkeypatc
     monkeypatch.setattr(images, "_exists", lambda name: there)
     monkeypatch.setattr(images, "disk_room", lambda *words: asked.append(words))
     monkeypatch.setattr(images, "_make", make)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=0))
     machine = Machine("runc", apparmor=False)
     names = images.ensure(machine, tmp_path, ["bookworm", "bullseye", "bookworm"])
     assert sorted(names) == ["bookworm", "bullseye"] and built == asked == []

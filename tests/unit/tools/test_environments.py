@@ -117,24 +117,19 @@ def test_a_terminal_without_a_path_and_with_a_locale_that_is_not_there() -> None
     assert "/usr/sbin:" in done.stdout
 
 
-def fake_python(folder: Path, body: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    program = folder / "python3.12"
-    program.write_text(f"#!/bin/sh\n{body}\n")
-    program.chmod(0o755)
-    return program
-
-
 @pytest.mark.parametrize(
-    ("body", "counts"),
+    ("program", "counts"),
     [
-        (f'exec {sys._base_executable} "$@"', True),  # type: ignore[attr-defined]  # not in its stub
-        ("echo 'pyenv: 3.12: command not found' >&2; exit 127", False),
-        ("exec /bin/false", False),
+        (environments.main_environment().python, True),
+        # In a virtual environment already.
+        (environments.main_environment().bin / "python", False),
+        # What a shim without its Python does.
+        (Path("/bin/false"), False),
+        (Path("/nowhere/python3.12"), False),
     ],
 )
-def test_a_python_counts_that_can_make_an_environment(tmp_path: Path, body: str, counts: bool) -> None:
-    assert environments.runs(fake_python(tmp_path / "bin", body)) is counts
+def test_a_python_counts_that_can_make_an_environment(program: Path, counts: bool) -> None:
+    assert environments.runs(program) is counts
 
 
 def test_the_newest_ansible_core_is_left_out_where_no_python_fits(monkeypatch: pytest.MonkeyPatch) -> None:
