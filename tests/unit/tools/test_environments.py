@@ -112,7 +112,8 @@ def test_every_package_has_its_reason() -> None:
 
 def test_a_terminal_without_a_path_and_with_a_locale_that_is_not_there() -> None:
     command = [sys.executable, str(ROOT / "tools/environments.py"), "export"]
-    done = subprocess.run(command, env={"LC_ALL": "xx_XX.UTF-8"}, capture_output=True, text=True, check=True)
+    variables = {"HOLDFAST_CACHE": str(environments.CACHE), "LC_ALL": "xx_XX.UTF-8"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     assert "export LC_ALL=C.UTF-8\n" in done.stdout
     assert "/usr/sbin:" in done.stdout
 
