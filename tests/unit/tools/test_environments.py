@@ -111,7 +111,7 @@ def test_every_package_has_its_reason() -> None:
 
 
 def test_a_terminal_without_a_path_and_with_a_locale_that_is_not_there() -> None:
-    command = [sys.executable, str(ROOT / "tools/environments.py"), "export"]
+    command = [sys.executable, "-B", str(ROOT / "tools/environments.py"), "export"]
     variables = {"HOLDFAST_CACHE": str(environments.CACHE), "LC_ALL": "xx_XX.UTF-8"}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     assert "export LC_ALL=C.UTF-8\n" in done.stdout
@@ -170,7 +170,7 @@ def test_under_sudo_the_callers_home_stays_the_callers(tmp_path: Path) -> None:
     variables = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tools")}
     for caller, kept in ((os.geteuid() + 1, True), (os.geteuid(), False)):
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-Bc", code],
             env={**variables, "SUDO_UID": str(caller)},
             capture_output=True,
             text=True,
