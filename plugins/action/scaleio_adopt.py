@@ -46,7 +46,8 @@ class ActionModule(ClusterAction):
                 hosts[member] = declaration if cluster == "scaleio" else {"scaleio_cluster": cluster, **declaration}
                 again.append({**observation, "wanted": redeclare(observation["wanted"], declaration)})
             problems.extend(dict.fromkeys([*gather(doubts), *_changes(cluster, again)]))
-        inventory = {self._task.args.get("group", "mesos_agents"): {"hosts": hosts}}
+        # A plain text: what came by a template is a kind of its own, which YAML does not know.
+        inventory = {str(self._task.args.get("group", "mesos_agents")): {"hosts": hosts}}
         text = yaml.safe_dump(inventory, sort_keys=False, default_flow_style=False, width=120)
         notes = "".join(f"# {problem}\n" for problem in problems)
         return {"text": notes + text, "problems": problems, "inventory": inventory}

@@ -355,6 +355,8 @@ class FakeMachine(Machine):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
             if self.kind(target) is not None:
                 raise Unexpected(f"{source} was moved to {target}, where something stands")
+            if code := self._in_the_way(target):
+                raise OSError(code, os.strerror(code), target)
             self.directory(_parent(target))
             aim = self._place(target)
             for name in [name for name in self._nodes if _is_below(name, place)]:

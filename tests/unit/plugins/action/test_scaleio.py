@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.template import trust_as_template
 
 from ansible_collections.holdfast.stateful.plugins.action import (
     scaleio_adopt,
@@ -130,7 +131,9 @@ def test_adopt_prints_the_inventory_that_gives_no_change() -> None:
         "agent05 could not be observed: no sudo",
     ]
     assert yaml.safe_load(answer["text"]) == expected
-    assert list(run(scaleio_adopt, found, group="others")["inventory"]) == ["others"]
+    # An argument that came by a template is no plain text.
+    other = run(scaleio_adopt, found, group=trust_as_template("others"))
+    assert list(yaml.safe_load(other["text"])) == list(other["inventory"]) == ["others"]
     # Declared so, nothing is to be done.
     again = hosts(
         observation(
