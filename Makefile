@@ -17,7 +17,7 @@ endif
 # For the programs of tools/ themselves; what they run gets its variables from them.
 export LC_ALL := C.UTF-8
 export PYTHONDONTWRITEBYTECODE := 1
-# The scenario that runs a second time, on the newest ansible-core.
+# The scenario that runs on the newest ansible-core; all others run on the oldest supported one.
 export NEWEST_SCENARIO ?= scaleio_two_pools
 steps = $(PYTHON) tools/steps.py
 # Runs a command in the main environment.
@@ -50,10 +50,10 @@ demo: rights setup-main ## deploy on the lab, twice, and look at the result
 	@$(PYTHON) tools/demo.py
 
 test: rights setup ## everything: lint, units, sanity, conformance, every scenario on the lab
-	@$(steps) lint units sanity conformance scenarios
+	@$(steps) units sanity conformance lint scenarios
 
 check: setup ## the quick part: lint, types, units
-	@$(steps) lint units
+	@$(steps) units lint
 
 lint units sanity: setup ## one step alone
 	@$(steps) $@

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The checks of the Makefile: each step counts what it ran; a failing one does not keep the later ones from running.
 
-python3 tools/steps.py STEP...        (the steps: see STEPS at the end)
+python3 tools/steps.py STEP...        (the steps: see CHECKS and ON_LAB at the end)
 
 The last line is `N passed, N failed`, the sums of the table above it. What counts as one: a linter, a sanity test on one ansible-core, a test of
 pytest, a Molecule scenario. The exit code is 0 where nothing failed and something passed.
@@ -20,7 +20,7 @@ import sys
 import time
 import traceback
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,14 @@ def tally(done: Done) -> Tally:
     return Tally(done.job.name, int(done.good), int(not done.good), 0, done.seconds)
 
 
+@dataclass(frozen=True)
+class Check:
+    """A job that needs nothing of the others, and how its end is counted."""
+
+    job: Job
+    count: Callable[[Done], Tally] = tally
+
+
 def tracked(*patterns: str) -> list[Path]:
     """The project's files that match, committed or not yet, without what git ignores."""
     command = ["git", "ls-files", "-coz", "--exclude-standard", "--", *patterns]
@@ -82,7 +90,7 @@ def scripts(interpreter: str, suffix: str) -> list[Path]:
 # Lint
 
 
-def lint() -> Iterable[Tally]:
+def lint() -> list[Check]:
     """Linters, formatters and types; each counts one."""
     main = main_environment()
     tree = collections_path()
@@ -110,8 +118,7 @@ def lint() -> Iterable[Tally]:
         ),
         Job("lint: shellcheck", ["shellcheck", "--severity=warning", *shell], main.variables()),
     ]
-    for done in run_all(jobs):
-        yield tally(done)
+    return [Check(job) for job in jobs]
 
 
 # Sanity
@@ -120,7 +127,7 @@ def lint() -> Iterable[Tally]:
 NOT_SHIPPED = [f":!{name}" for name in (".ci", "benchmarks", "extensions/molecule", "lab", "tests", "tools")]
 
 
-def sanity() -> Iterable[Tally]:
+def sanity() -> list[Check]:
     """Every test of ansible-test sanity on each ansible-core.
 
     Compiling and importing is tried on all supported Pythons that are installed by the oldest core, on its own Python by the newest.
@@ -143,8 +150,7 @@ def sanity() -> Iterable[Tally]:
                 minutes=15,
             )
         )
-    for done in run_all(jobs):
-        yield sanity_tally(done)
+    return [Check(job, sanity_tally) for job in jobs]
 
 
 def prepare_home(home: Path, wanted: Environment) -> None:
@@ -207,23 +213,27 @@ def pytest_tally(done: Done) -> Tally:
     return Tally(done.job.name, max(tests - failed - skipped, 0), failed or int(not done.good), skipped, done.seconds)
 
 
-# Folders of tests/unit about programs that know nothing of Ansible: one environment is enough.
-WITHOUT_ANSIBLE = [f"tests/unit/{name}" for name in ("lab", "simulators", "tools")]
+def units() -> list[Check]:
+    """Unit tests of the collection on each ansible-core; once those of programs that know nothing of Ansible, and those that
+    run whole playbooks without a lab: on the newest, as the scenarios run them on the oldest."""
+    newest = environments()[-1]
+    jobs = [
+        pytest("units: lab, simulators, tools", main_environment(), *map(_units, ("lab", "simulators", "tools"))),
+        pytest(f"units: roles ({newest.title})", newest, _units("roles")),
+    ]
+    jobs += [
+        pytest(f"units ({wanted.title})", wanted, _units("plugins"), _units("benchmarks")) for wanted in environments()
+    ]
+    return [Check(job, pytest_tally) for job in jobs]
 
 
-def units() -> Iterable[Tally]:
-    """Unit tests of the collection on each ansible-core, those of the lab and the tools once."""
-    # The longest first.
-    jobs = [pytest("units of the lab, its simulators and the tools", main_environment(), *WITHOUT_ANSIBLE)]
-    others = [f"--ignore={folder}" for folder in WITHOUT_ANSIBLE]
-    jobs += [pytest(f"units ({wanted.title})", wanted, "tests/unit", *others) for wanted in environments()]
-    for done in run_all(jobs):
-        yield pytest_tally(done)
+def _units(folder: str) -> str:
+    return f"tests/unit/{folder}"
 
 
-def conformance() -> Iterable[Tally]:
+def conformance() -> list[Check]:
     """The simulators against what the real products were seen to do."""
-    yield pytest_tally(run(pytest("conformance", main_environment(), "tests/conformance")))
+    return [Check(pytest("conformance", main_environment(), "tests/conformance"), pytest_tally)]
 
 
 def soak() -> Iterable[Tally]:
@@ -242,16 +252,15 @@ def soak() -> Iterable[Tally]:
 def scenarios() -> Iterable[Tally]:
     """Every Molecule scenario on one lab, which `default` creates before and destroys after them.
 
-    SCENARIOS="a b" chooses some. The one that NEWEST_SCENARIO names runs a second time on the newest ansible-core.
+    SCENARIOS="a b" chooses some. The one that NEWEST_SCENARIO names runs on the newest ansible-core.
     """
     folders = sorted(path.parent.name for path in (ROOT / "extensions/molecule").glob("*/molecule.yml"))
     chosen = os.environ.get("SCENARIOS", "").split() or [name for name in folders if name != "default"]
     unknown = set(chosen) - set(folders)
     if unknown:
         raise SetupError(f"No such scenario: {' '.join(sorted(unknown))}. There are {' '.join(folders) or 'none'}.")
-    main, *newer = environments()
-    runs = [(name, main) for name in chosen]
-    runs += [(name, newest) for newest in newer for name in chosen if name == os.environ.get("NEWEST_SCENARIO")]
+    main, newest = main_environment(), environments()[-1]
+    runs = [(name, newest if name == os.environ.get("NEWEST_SCENARIO") else main) for name in chosen]
 
     with the_lab():
         whole = False
@@ -277,9 +286,36 @@ def molecule(name: str, wanted: Environment, *arguments: str) -> Job:
     )
 
 
-STEPS: dict[str, Callable[[], Iterable[Tally]]] = {
-    step.__name__: step for step in (lint, units, sanity, conformance, scenarios, soak)
-}
+# Those that need no lab run together, as many jobs at a time as there are processors.
+CHECKS: dict[str, Callable[[], list[Check]]] = {step.__name__: step for step in (units, sanity, conformance, lint)}
+ON_LAB: dict[str, Callable[[], Iterable[Tally]]] = {step.__name__: step for step in (scenarios, soak)}
+
+
+def results(names: Sequence[str]) -> Iterator[Tally]:
+    """What the steps counted; one that breaks off counts one failure, and the others still run."""
+    checks: list[Check] = []
+    for name in names:
+        if name in CHECKS:
+            try:
+                checks += CHECKS[name]()
+            except Exception as error:
+                yield _broken(name, error)
+    if checks:
+        say(f"== {' '.join(name for name in names if name in CHECKS)}")
+        for check, done in zip(checks, run_all([check.job for check in checks]), strict=True):
+            yield check.count(done)
+    for name in names:
+        if name in ON_LAB:
+            say(f"== {name}")
+            try:
+                yield from ON_LAB[name]()
+            except Exception as error:
+                yield _broken(name, error)
+
+
+def _broken(name: str, error: Exception) -> Tally:
+    say(f"{name}: {error}" if isinstance(error, SetupError) else f"{name}: {traceback.format_exc()}")
+    return Tally(name, 0, 1, 0, 0)
 
 
 def summary(tallies: list[Tally]) -> None:
@@ -290,20 +326,13 @@ def summary(tallies: list[Tally]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    if not arguments or set(arguments) - set(STEPS):
-        print(__doc__, f"Steps: {' '.join(STEPS)}", file=sys.stderr)
+    known = {**CHECKS, **ON_LAB}
+    if not arguments or set(arguments) - set(known):
+        print(__doc__, f"Steps: {' '.join(known)}", file=sys.stderr)
         return 2
     leave_on_signals()
     start = time.monotonic()
-    tallies: list[Tally] = []
-    for name in arguments:
-        say(f"== {name}")
-        try:
-            for one in STEPS[name]():
-                tallies.append(one)
-        except Exception as error:
-            say(f"{name}: {error}" if isinstance(error, SetupError) else f"{name}: {traceback.format_exc()}")
-            tallies.append(Tally(name, 0, 1, 0, 0))
+    tallies = list(results(arguments))
     summary(tallies)
     passed, failed = sum(tally.passed for tally in tallies), sum(tally.failed for tally in tallies)
     print(f"in {time.monotonic() - start:.0f} s\n\n{passed} passed, {failed} failed")

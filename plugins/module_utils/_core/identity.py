@@ -33,6 +33,11 @@ def record_path(system: str, cluster: str) -> str:
     return f"{STATE}/{system}/{cluster}.json"
 
 
+def previous_path(system: str, cluster: str) -> str:
+    """Where a member keeps what was in force before its last change."""
+    return f"{STATE}/{system}/{cluster}.previous.json"
+
+
 def claim_path(system: str, cluster: str) -> str:
     """Where a member keeps the last run that acted on it."""
     return f"{STATE}/{system}/{cluster}.claim.json"

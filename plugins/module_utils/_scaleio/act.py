@@ -15,7 +15,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity i
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import observe as mesos
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act import AgentHands
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import FRAMEWORK, SYSTEM
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.model import FRAMEWORK, SYSTEM
 
 # How long to wait for a call of another run that is still at work here.
 _LOCK_SECONDS = 30.0

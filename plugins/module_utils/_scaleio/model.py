@@ -18,6 +18,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+SYSTEM = "scaleio"
+# Its executors are started again from the next offer; the data path is host packages (framework v0.3.1, mesos.go).
+FRAMEWORK = "ScaleIO Framework"
+
 OWNED_PREFIX = "scaleio-"
 PERSONAS = ("primary", "secondary", "tiebreaker")
 SDS_ROOT = "scaleio-sds-domains"

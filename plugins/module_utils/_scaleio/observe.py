@@ -18,7 +18,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine im
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import observe as mesos
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import devices
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import SYSTEM, previous_path
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.model import SYSTEM
 
 SCHEMA = 1
 _BY_ID = "/dev/disk/by-id"
@@ -67,7 +67,7 @@ def observe_node(
 def _previous(machine: Machine, cluster: str) -> dict[str, Any] | None:
     """The attribute set that an earlier run kept. Only a rollback needs it, so a damaged one does not end the look."""
     try:
-        return identity.read_json(machine, previous_path(cluster))
+        return identity.read_json(machine, identity.previous_path(SYSTEM, cluster))
     except HoldfastError as error:
         return {"error": str(error)}
 

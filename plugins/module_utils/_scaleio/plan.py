@@ -19,27 +19,18 @@ from typing import Any
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Phase, Plan, Step
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import InputError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import (
-    STATE,
     assign_ordinals,
     identity_conflicts,
+    previous_path,
     record_path,
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model as attributes
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import plan as mesos
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
 
-SYSTEM = "scaleio"
-# Its executors are started again from the next offer; the data path is host packages (framework v0.3.1, mesos.go).
-FRAMEWORK = "ScaleIO Framework"
-
 Observation = Mapping[str, Any]
 Writes = list[tuple[str, "str | None"]]
 Selector = Callable[[str, Sequence[Mapping[str, Any]]], Any]
-
-
-def previous_path(cluster: str) -> str:
-    """Where a node keeps the attribute set that was in force before the last change."""
-    return f"{STATE}/{SYSTEM}/{cluster}.previous.json"
 
 
 # -- the order of writes ----------------------------------------------------------------------------------------------
@@ -235,7 +226,7 @@ def plan_node(
     settings = wanted["settings"]
     policy = mesos.Policy(
         allow_work_loss=tuple(wanted["allow_work_loss"]),
-        expendable=(FRAMEWORK,),
+        expendable=(model.FRAMEWORK,),
         registration_timeout=settings["registration_timeout"],
         connected_at_least=connected_at_least,
     )
@@ -360,7 +351,7 @@ def _target_rollback(
     if files is None:
         why = "is not there" if observation["previous"] is None else "is damaged"
         node.errors.append(
-            f"has no previous attribute set to go back to ({previous_path(observation['cluster'])} {why})"
+            f"has no previous attribute set to go back to ({previous_path(model.SYSTEM, observation['cluster'])} {why})"
         )
         return None
     if not model.framework_view(files).imperative and not observation["wanted"]["allow_global_pool"]:
@@ -445,11 +436,11 @@ def _not_registered(observation: Observation) -> list[str]:
 def _join_steps(observation: Observation, ordinal: int) -> list[Step]:
     """The member's own record, written when this collection first changes something on it."""
     cluster, member = observation["cluster"], observation["member"]
-    record = {"system": SYSTEM, "cluster": cluster, "member": member, "ordinal": ordinal}
+    record = {"system": model.SYSTEM, "cluster": cluster, "member": member, "ordinal": ordinal}
     found = observation["identity"]
     if found == record:
         return []
-    path = record_path(SYSTEM, cluster)
+    path = record_path(model.SYSTEM, cluster)
     verb = "record this host" if found is None else f"rename the member {found['member']}"
     before = "" if found is None else f"{found['member']} {found['ordinal']}\n"
     return [
@@ -483,7 +474,7 @@ def _remember_steps(observation: Observation, current: Mapping[str, str], writes
     found = _previous_files(observation)
     if found == files or (found is None and not files):
         return []
-    path = previous_path(observation["cluster"])
+    path = previous_path(model.SYSTEM, observation["cluster"])
     listed = "".join(f"{name}: {value}\n" for name, value in sorted(files.items()))
     return [
         Step(

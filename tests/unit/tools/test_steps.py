@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import steps
-from environments import Environment, SetupError
+from environments import ROOT, Environment, SetupError
 from jobs import Done, Job
-from steps import Tally
+from steps import Check, Tally
 
 MAIN = Environment("main", (3, 11), Path(sys.executable))
 NEWEST = Environment("newest", (3, 13), Path(sys.executable))
@@ -63,36 +63,37 @@ def test_a_failing_step_counts_one_and_the_next_one_runs(
         yield Tally("first part", 2, 0, 0, 1.0)
         raise SetupError("no room: make some")
 
-    def surprised() -> Iterator[Tally]:
+    def surprised() -> list[Check]:
         raise OSError("no such program")
 
-    def good() -> Iterator[Tally]:
-        yield Tally("good", 3, 0, 0, 1.0)
+    def quick() -> list[Check]:
+        return [Check(Job("quick", [], {}), lambda done: Tally(done.job.name, 2, 0, 0, done.seconds))]
 
-    monkeypatch.setattr(steps, "STEPS", {"refused": refused, "surprised": surprised, "good": good})
+    def good() -> Iterator[Tally]:
+        yield Tally("good", 1, 0, 0, 1.0)
+
+    monkeypatch.setattr(steps, "CHECKS", {"surprised": surprised, "quick": quick})
+    monkeypatch.setattr(steps, "ON_LAB", {"refused": refused, "good": good})
+    monkeypatch.setattr(steps, "run_all", lambda jobs: [Done(job, 0, "", 1.0) for job in jobs])
     monkeypatch.setattr(steps, "leave_on_signals", lambda: None)
-    assert steps.main(["refused", "surprised", "good"]) == 1
+    assert steps.main(["refused", "surprised", "quick", "good"]) == 1
     shown = capsys.readouterr().out
     assert shown.endswith("\n\n5 passed, 2 failed\n")
     assert "refused: no room: make some\n" in shown
     assert "OSError: no such program\n" in shown
 
 
-def test_tests_that_need_no_ansible_run_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: list[Job] = []
-
-    def run_all(jobs: list[Job]) -> list[Done]:
-        asked.extend(jobs)
-        return []
-
+def test_what_need_not_run_on_each_core_runs_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(steps, "LOGS", tmp_path)
     monkeypatch.setattr(steps, "environments", lambda: [MAIN, NEWEST])
     monkeypatch.setattr(steps, "main_environment", lambda: MAIN)
-    monkeypatch.setattr(steps, "run_all", run_all)
-    assert list(steps.units()) == []
-    once, *twice = ([word for word in job.command if str(word).find("tests/unit") >= 0] for job in asked)
-    assert once == ["tests/unit/lab", "tests/unit/simulators", "tests/unit/tools"]
-    assert twice == [["tests/unit", *(f"--ignore={folder}" for folder in once)]] * 2
+    asked = [
+        [str(word).removeprefix("tests/unit/") for word in check.job.command if str(word).startswith("tests/unit")]
+        for check in steps.units()
+    ]
+    assert asked == [["lab", "simulators", "tools"], ["roles"], ["plugins", "benchmarks"], ["plugins", "benchmarks"]]
+    folders = {path.name for path in (ROOT / "tests/unit").iterdir() if path.is_dir()} - {"__pycache__"}
+    assert {folder for folders in asked for folder in folders} == folders
 
 
 @pytest.mark.parametrize(
@@ -121,6 +122,7 @@ def test_a_failed_scenario_leaves_a_whole_lab_to_the_next(
         Path, "glob", lambda self, pattern: [root / name / "molecule.yml" for name in ("default", "a", "b", "c")]
     )
     monkeypatch.setattr(steps, "environments", lambda: [MAIN])
+    monkeypatch.setattr(steps, "main_environment", lambda: MAIN)
     monkeypatch.setattr(steps, "the_lab", contextlib.nullcontext)
     monkeypatch.setattr(steps, "run", run)
     monkeypatch.setattr(Environment, "variables", lambda self: {})

@@ -27,7 +27,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe i
     observe_master,
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.act import act
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import plan_cluster, previous_path
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import plan_cluster
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import Died
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos.live_machine import (
@@ -55,7 +55,7 @@ def look(machine: LiveMachine, declaration: Mapping[str, Any]) -> dict[str, Any]
         "master": observe_master(machine, MASTERS, ANONYMOUS, identity_of(agent)),
         "identity": identity.read_json(machine, identity.record_path("scaleio", "scaleio")),
         "claim": identity.observe_claim(machine, "scaleio", "scaleio"),
-        "previous": identity.read_json(machine, previous_path("scaleio")),
+        "previous": identity.read_json(machine, identity.previous_path("scaleio", "scaleio")),
     }
 
 
@@ -135,7 +135,7 @@ def test_files_are_byte_exact_and_the_agent_is_started_once() -> None:
 def kept(machine: LiveMachine) -> dict[str, Any]:
     """What must be the same at the end, however often the run was killed. Times and IDs are new each time."""
     state = machine.tree("/etc")
-    for path in (identity.record_path("scaleio", "scaleio"), previous_path("scaleio")):
+    for path in (identity.record_path("scaleio", "scaleio"), identity.previous_path("scaleio", "scaleio")):
         state[path] = str(identity.read_json(machine, path))
     entry = machine.registered()
     return {"tree": state, "attributes": None if entry is None else entry["attributes"], "enabled": machine.enabled}

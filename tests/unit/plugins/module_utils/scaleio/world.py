@@ -17,8 +17,7 @@ from typing import Any
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan, Step
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model as mesos
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import losses
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.model import framework_view
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import FRAMEWORK
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.model import FRAMEWORK, framework_view
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import (
     agent,
     observation,
