@@ -139,14 +139,12 @@ def test_a_file_system_and_a_disk_for_local_use_are_not_taken(tmp_path: Path) ->
 
 
 def test_another_order_of_the_inventory_changes_nothing(tmp_path: Path) -> None:
-    before, started = hashes(*ALL), restarts()
-    shuffled = random.Random(16).sample(ALL, len(ALL))
-    (tmp_path / "shuffled.yml").write_text(
-        yaml.safe_dump({"mesos_agents": {"hosts": dict.fromkeys(shuffled)}}, sort_keys=False)
-    )
-    again = playbook(DEPLOY, inventories=(tmp_path / "shuffled.yml", *WHOLE)).expect(0)
+    shuffled = random.Random(16).sample(ALL, 6)
+    assert shuffled != sorted(shuffled)
+    before, started = hashes(*shuffled), restarts()
+    again = playbook(DEPLOY, inventories=few(tmp_path, *shuffled)).expect(0)
     assert again.changed() == {}
-    assert hashes(*ALL) == before
+    assert hashes(*shuffled) == before
     assert restarts() == started
     record = "var/lib/holdfast/scaleio/scaleio.json"
     assert {host: json.loads((root(host) / record).read_text())["ordinal"] for host in ALL} == {
@@ -183,13 +181,14 @@ def test_a_new_host_joins_by_one_line(tmp_path: Path, reach: Callable[[str], Any
     assert playbook(ONBOARD, inventories=some).expect(0).changed() == {}
 
 
-def test_status_while_two_hosts_are_down() -> None:
+def test_status_while_two_hosts_are_down(tmp_path: Path) -> None:
+    some = ("agent01", "agent03", "agent12", "agent13", "agent16")
     lab("stop", "agent12")
     lab("crash", "agent13")
-    run = playbook(STATUS, inventories=WHOLE).expect(2)
+    run = playbook(STATUS, inventories=few(tmp_path, *some)).expect(2)
     (shown,) = run.of("scaleio_status").values()
     states = {line.split()[0]: line.split()[1] for line in shown["text"].splitlines() if line.startswith("agent")}
-    assert states == dict.fromkeys(ALL, "registered") | {"agent12": "unreachable", "agent13": "unreachable"}
+    assert states == dict.fromkeys(some, "registered") | {"agent12": "unreachable", "agent13": "unreachable"}
     problems = {name: found["problems"] for name, found in shown["clusters"]["scaleio"].items()}
     assert {name for name, found in problems.items() if found} == {"agent12", "agent13"}
     assert all("could not be observed" in found for name in ("agent12", "agent13") for found in problems[name])
