@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from environments import CACHE, ROOT, say
 from processes import end, started
@@ -103,6 +105,18 @@ def run(job: Job) -> Done:
     return done
 
 
+@contextlib.contextmanager
+def beside(jobs: Sequence[Job]) -> Iterator[Callable[[], list[Done]]]:
+    """Runs jobs while the block is at work; the block's function waits for them. Leaving it by an error ends them."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(run_all, jobs)
+        try:
+            yield future.result
+        except BaseException:
+            _end_all([future])
+            raise
+
+
 def run_all(jobs: Sequence[Job]) -> list[Done]:
     """Runs jobs that do not depend on each other, as many at a time as there are processors, at most four."""
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
@@ -112,7 +126,12 @@ def run_all(jobs: Sequence[Job]) -> list[Done]:
         except BaseException:
             # Leaving the block waits for the threads, and those for their commands.
             pool.shutdown(wait=False, cancel_futures=True)
-            while not all(future.done() for future in futures):
-                end(*_running)
-                time.sleep(0.05)
+            _end_all(futures)
             raise
+
+
+def _end_all(futures: Sequence[Future[Any]]) -> None:
+    """Ends what runs until the threads that wait for it are done."""
+    while not all(future.done() for future in futures):
+        end(*list(_running))
+        time.sleep(0.05)

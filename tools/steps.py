@@ -21,7 +21,7 @@ import time
 import traceback
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from environments import (
@@ -37,7 +37,7 @@ from environments import (
     the_lab,
     trusting,
 )
-from jobs import LOGS, Done, Job, run, run_all
+from jobs import LOGS, Done, Job, beside, run, run_all
 from processes import leave_on_signals
 
 
@@ -59,10 +59,18 @@ def tally(done: Done) -> Tally:
 
 @dataclass(frozen=True)
 class Check:
-    """A job that needs nothing of the others, and how its end is counted."""
+    """A job that needs nothing of the others, and how its end is counted.
+
+    patient: no test in it looks at the clock, so that it may run on what the lab's scenarios leave of the processors.
+    """
 
     job: Job
     count: Callable[[Done], Tally] = tally
+    patient: bool = False
+
+
+def patiently(job: Job, count: Callable[[Done], Tally] = tally) -> Check:
+    return Check(replace(job, command=["nice", "-n", "19", *job.command]), count, patient=True)
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -118,7 +126,7 @@ def lint() -> list[Check]:
         ),
         Job("lint: shellcheck", ["shellcheck", "--severity=warning", *shell], main.variables()),
     ]
-    return [Check(job) for job in jobs]
+    return [patiently(job) for job in jobs]
 
 
 # Sanity
@@ -150,7 +158,7 @@ def sanity() -> list[Check]:
                 minutes=15,
             )
         )
-    return [Check(job, sanity_tally) for job in jobs]
+    return [patiently(job, sanity_tally) for job in jobs]
 
 
 def prepare_home(home: Path, wanted: Environment) -> None:
@@ -286,7 +294,7 @@ def molecule(name: str, wanted: Environment, *arguments: str) -> Job:
     )
 
 
-# Those that need no lab run together, as many jobs at a time as there are processors.
+# Those that need no lab run together, as many jobs at a time as there are processors; the patient ones beside those on the lab.
 CHECKS: dict[str, Callable[[], list[Check]]] = {step.__name__: step for step in (units, sanity, conformance, lint)}
 ON_LAB: dict[str, Callable[[], Iterable[Tally]]] = {step.__name__: step for step in (scenarios, soak)}
 
@@ -300,17 +308,21 @@ def results(names: Sequence[str]) -> Iterator[Tally]:
                 checks += CHECKS[name]()
             except Exception as error:
                 yield _broken(name, error)
-    if checks:
-        say(f"== {' '.join(name for name in names if name in CHECKS)}")
-        for check, done in zip(checks, run_all([check.job for check in checks]), strict=True):
-            yield check.count(done)
-    for name in names:
-        if name in ON_LAB:
+    on_lab = [name for name in names if name in ON_LAB]
+    later = [check for check in checks if check.patient and on_lab]
+    yield from _counted(now := [check for check in checks if check not in later], run_all([c.job for c in now]))
+    with beside([check.job for check in later]) as wait:
+        for name in on_lab:
             say(f"== {name}")
             try:
                 yield from ON_LAB[name]()
             except Exception as error:
                 yield _broken(name, error)
+        yield from _counted(later, wait())
+
+
+def _counted(checks: Sequence[Check], ends: Sequence[Done]) -> Iterator[Tally]:
+    return (check.count(done) for check, done in zip(checks, ends, strict=True))
 
 
 def _broken(name: str, error: Exception) -> Tally:

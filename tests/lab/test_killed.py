@@ -163,17 +163,14 @@ class Host:
         return (self.root / "var/log/mesos/simulator-argv.jsonl").read_bytes().count(b"\n")
 
     def acting(self) -> list[int]:
-        """The processes, as numbered out here, that hold the cluster's lock on this host."""
-        found, inside = [], [int(self.root.parent.name)]
-        while inside:
-            pid = inside.pop()
-            try:
-                inside.extend(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-                if any(os.readlink(handle) == LOCK for handle in Path(f"/proc/{pid}/fd").iterdir()):
-                    found.append(pid)
-            except OSError:
-                continue
-        return found
+        """The processes, as numbered out here, that hold the cluster's lock on this host (proc(5), /proc/locks)."""
+        try:
+            lock = os.stat(self.root / LOCK.lstrip("/"))
+        except FileNotFoundError:
+            return []
+        place = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+        held = (line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" not in line)
+        return [int(pid) for _, _, _, _, pid, where, *_ in held if where == place]
 
 
 def unsafe(host: str, files: Mapping[str, str]) -> list[str]:

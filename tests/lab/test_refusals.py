@@ -153,9 +153,16 @@ CASES = [
         r"is not UTF-8: it would make the master's /slaves unreadable",
     ),
     # The flat namespace.
-    case("domain-domains", DOMAINS % "domains: {qe: [/dev/xvdf]}", r"the name 'domains' is taken"),
-    case("pool-domains", POOLS % "domains: [/dev/xvdf]", r"engineering: the name 'domains' is taken"),
-    case("pool-like-domain", POOLS % "engineering: [/dev/xvdf]", r"the pool 'engineering' is named like a domain"),
+    several(
+        "names-that-are-taken",
+        POOLS,
+        {
+            "domains: [/dev/xvdf]": r"scaleio_sds: engineering: the name 'domains' is taken",
+            "engineering: [/dev/xvdf]": r"the pool 'engineering' is named like a domain",
+            "a-scaleio-sds-b: [/dev/xvdf]": r"contains the framework's own prefix",
+        },
+    ),
+    case("domain-domains", DOMAINS % "domains: {qe: [/dev/xvdf]}", r"scaleio_sds: the name 'domains' is taken"),
     case(
         "pool-in-two-domains",
         "scaleio_sds: {one: {qe: [/dev/xvdf]}, two: {qe: [/dev/xvdf]}}",
@@ -171,44 +178,61 @@ CASES = [
         f"{GOOD}\nscaleio_sdc: {{other: [qe]}}",
         r"two protection domains .*\(engineering, other",
     ),
-    case("prefix-in-name", POOLS % "a-scaleio-sds-b: [/dev/xvdf]", r"contains the framework's own prefix"),
     # Shapes.
-    case("sds-list", "scaleio_sds: [engineering]", r"scaleio_sds must be a mapping .* and this is a list"),
-    case("sds-text", "scaleio_sds: engineering", r"scaleio_sds must be a mapping .* and this is a text: engineering"),
-    case("pools-list", "scaleio_sds: {engineering: [qe]}", r"scaleio_sds: engineering must be a mapping .* a list"),
-    case("pools-text", "scaleio_sds: {engineering: qe}", r"scaleio_sds: engineering must be a mapping .* a text: qe"),
-    case("no-pools", "scaleio_sds: {engineering: {}}", r"scaleio_sds: engineering has no storage pool"),
-    case("devices-number", devices("5"), r"engineering: qe must name devices .* and this is a number: 5"),
-    case("device-list", devices("[[/dev/xvdf]]"), r"a device must be a path or a by-id name, and this is a list"),
-    case(
-        "device-mapping",
-        devices("[{path: /dev/xvdf}]"),
-        r"a device must be a path or a by-id name, and this is a mapping",
+    Case(
+        "lists",
+        "scaleio_sds: [engineering]\nscaleio_sdc: [engineering]\nscaleio_persona: [primary]\nscaleio_rack: [r1]",
+        (
+            r"scaleio_sds must be a mapping .* and this is a list: \['engineering'\]",
+            r"scaleio_sdc must be a mapping .* and this is a list: \['engineering'\]",
+            r"scaleio_persona is \['primary'\]; it must be one of",
+            r"scaleio_rack must be a text, and this is a list: \['r1'\]",
+        ),
     ),
-    case("sdc-text", f"{GOOD}\nscaleio_sdc: engineering", r"scaleio_sdc must be a mapping .* a text: engineering"),
-    case(
-        "sdc-pool-text",
-        f"{GOOD}\nscaleio_sdc: {{engineering: qe}}",
-        r"scaleio_sdc: engineering must be a list .* a text",
+    Case(
+        "texts",
+        "scaleio_sds: engineering\nscaleio_sdc: engineering\nscaleio_persona: leader",
+        (
+            r"scaleio_sds must be a mapping .* and this is a text: engineering",
+            r"scaleio_sdc must be a mapping .* and this is a text: engineering",
+            r"scaleio_persona is leader; it must be one of primary",
+        ),
     ),
-    case(
-        "sdc-pool-list",
-        f"{GOOD}\nscaleio_sdc: {{engineering: [[qe]]}}",
-        r"scaleio_sdc: engineering: a name must be a text, and this is a list",
+    several(
+        "pools",
+        DOMAINS,
+        {
+            "engineering: [qe]": r"scaleio_sds: engineering must be a mapping .* a list: \['qe'\]",
+            "other: qe": r"scaleio_sds: other must be a mapping .* a text: qe",
+            "bare: {}": r"scaleio_sds: bare has no storage pool",
+        },
     ),
-    case("persona-list", f"{GOOD}\nscaleio_persona: [primary]", r"scaleio_persona is \['primary'\]; it must be one of"),
-    case("persona", f"{GOOD}\nscaleio_persona: leader", r"scaleio_persona is leader; it must be one of primary"),
-    case("rack-list", f"{GOOD}\nscaleio_rack: [r1]", r"scaleio_rack must be a text, and this is a list: \['r1'\]"),
-    case(
-        "select-list", devices("{select: ['[].path']}"), r"must be \{select: EXPRESSION, count: NUMBER\}; select is \["
+    Case(
+        "used-pools",
+        f"{GOOD}\nscaleio_sdc: {{engineering: qe, other: [[qe]]}}",
+        (
+            r"scaleio_sdc: engineering must be a list .* a text: qe",
+            r"scaleio_sdc: other: a name must be a text, and this is a list",
+        ),
     ),
     # Devices.
-    case("trailing-comma", devices("['/dev/xvdf,']"), r"the device '/dev/xvdf,' has a comma at its end"),
-    case("comma-list", devices("['/dev/xvdf,/dev/xvdg']"), r"the device '/dev/xvdf,/dev/xvdg' has a character"),
-    case("no-device-name", devices("['']"), r"engineering: qe: a device with no name"),
-    case("not-a-device", devices("[/etc/passwd]"), r"the device '/etc/passwd' is not below /dev"),
-    case("device-twice", devices("[/dev/xvdf, /dev/xvdf]"), r"engineering: qe names the device /dev/xvdf twice"),
-    case("empty-list", devices("[]"), r"engineering: qe has an empty list of devices"),
+    several(
+        "devices",
+        POOLS,
+        {
+            "a: 5": r"engineering: a must name devices .* and this is a number: 5",
+            "b: [[/dev/xvdf]]": r"b: a device must be a path or a by-id name, and this is a list",
+            "c: [{path: /dev/xvdf}]": r"c: a device must be a path or a by-id name, and this is a mapping",
+            "d: ['/dev/xvdf,']": r"d: the device '/dev/xvdf,' has a comma at its end",
+            "e: ['/dev/xvdf,/dev/xvdg']": r"e: the device '/dev/xvdf,/dev/xvdg' has a character",
+            "f: ['']": r"engineering: f: a device with no name",
+            "g: [/etc/passwd]": r"g: the device '/etc/passwd' is not below /dev",
+            "h: []": r"engineering: h has an empty list of devices",
+            "i: [/dev/xvdf, /dev/xvdf]": r"engineering: i names the device /dev/xvdf twice",
+            "j: {select: ['[].path']}": r"j must be \{select: EXPRESSION, count: NUMBER\}; select is \[",
+            "k: {select: '[].path', count: 0}": r"k: count is 0; it must be a number from 1 up, or 'any'",
+        },
+    ),
     case(
         "two-pools",
         "scaleio_sds: {engineering: {qe: [/dev/xvdf], dev: [/dev/xvdf]}}",
@@ -262,9 +286,6 @@ CASES = [
     ),
     case("malformed", devices("'[?free'"), r"the expression \[\?free is no JMESPath"),
     case("not-paths", devices("'[].size_bytes'"), r"must yield paths of devices and yields .*; end it with \.path"),
-    case(
-        "count-zero", devices("{select: '[].path', count: 0}"), r"count is 0; it must be a number from 1 up, or 'any'"
-    ),
     # What a cluster lacks.
     case("nothing-declared", "scaleio_sds: {}", r"declares neither scaleio_sds nor scaleio_sdc"),
     case(

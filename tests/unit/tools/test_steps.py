@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,16 +67,27 @@ def test_a_failing_step_counts_one_and_the_next_one_runs(
         raise OSError("no such program")
 
     def quick() -> list[Check]:
-        return [Check(Job("quick", [], {}), lambda done: Tally(done.job.name, 2, 0, 0, done.seconds))]
+        def count(done: Done) -> Tally:
+            return Tally(done.job.name, 1, 0, 0, done.seconds)
+
+        return [Check(Job("quick", [], {}), count), steps.patiently(Job("slow", ["x"], {}), count)]
 
     def good() -> Iterator[Tally]:
         yield Tally("good", 1, 0, 0, 1.0)
 
     monkeypatch.setattr(steps, "CHECKS", {"surprised": surprised, "quick": quick})
     monkeypatch.setattr(steps, "ON_LAB", {"refused": refused, "good": good})
-    monkeypatch.setattr(steps, "run_all", lambda jobs: [Done(job, 0, "", 1.0) for job in jobs])
+    ran: list[list[str]] = []
+
+    def run_all(jobs: Sequence[Job]) -> list[Done]:
+        ran.append([job.name for job in jobs])
+        return [Done(job, 0, "", 1.0) for job in jobs]
+
+    monkeypatch.setattr(steps, "run_all", run_all)
+    monkeypatch.setattr("jobs.run_all", run_all)
     monkeypatch.setattr(steps, "leave_on_signals", lambda: None)
     assert steps.main(["refused", "surprised", "quick", "good"]) == 1
+    assert ran == [["quick"], ["slow"]]
     shown = capsys.readouterr().out
     assert shown.endswith("\n\n5 passed, 2 failed\n")
     assert "refused: no room: make some\n" in shown
