@@ -251,7 +251,8 @@ def soak() -> Iterable[Tally]:
         yield tally(up)
         if not up.good:
             return
-        yield pytest_tally(run(pytest("soak", main_environment(), "tests/lab", "-m", "soak", minutes=600)))
+        job = pytest("soak", main_environment(), "tests/lab", "-m", "soak", "-v", minutes=600)
+        yield pytest_tally(run(replace(job, progress=r"PASSED|FAILED|ERROR")))
 
 
 # Scenarios
