@@ -69,8 +69,13 @@ class Check:
     patient: bool = False
 
 
+# A session of its own is a scheduling group of its own, in which nice(1) alone would rank its processes among themselves (sched(7)).
+_YIELDING = 'test ! -w /proc/self/autogroup || echo 19 > /proc/self/autogroup; exec nice -n 19 "$@"'
+
+
 def patiently(job: Job, count: Callable[[Done], Tally] = tally) -> Check:
-    return Check(replace(job, command=["nice", "-n", "19", *job.command]), count, patient=True)
+    """A check that gives way to all else that runs."""
+    return Check(replace(job, command=["sh", "-c", _YIELDING, "sh", *job.command]), count, patient=True)
 
 
 def tracked(*patterns: str) -> list[Path]:
