@@ -98,5 +98,5 @@ text:
   description: The plan for people.
   returned: always
   type: str
-  sample: "scaleio: 8 steps on 1 hosts in 1 phases"
+  sample: "scaleio: 8 steps on 1 host in 1 phase"
 """

@@ -78,9 +78,11 @@ def node_status(observation: Observation, select: Selector, cluster_domains: Seq
         _compare("registered at the master", registered, "reported by the agent", reported, problems)
     taken = _exposed(observation, registered if registered is not None else reported)
     if taken:
+        # Onboarding leaves alone whoever has joined before.
+        book = "onboard" if observation["identity"] is None else "scaleio_imperative"
         problems.append(
             f"is known to the master without imperative attributes: the framework would take {', '.join(taken)};"
-            f" bring the host in with the onboard playbook before the framework starts"
+            f" bring the host in with the playbook {book} before the framework starts"
         )
     cells = (
         member,

@@ -207,7 +207,7 @@ def test_one_refused_cluster_does_not_stop_the_other(check_mode: bool) -> None:
     assert found["plan"]["acting"] == ["b1"]
     assert found["plan"]["refused"] == {host: ["a2: no observation was made"] for host in ("a1", "a2")}
     assert found["text"].splitlines() == [
-        "blue: 1 steps on 1 hosts in 1 phases",
+        "blue: 1 step on 1 host in 1 phase",
         "  phase 1: phase 1",
         "    b1",
         "      do 1",

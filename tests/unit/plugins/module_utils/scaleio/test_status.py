@@ -65,8 +65,10 @@ def test_a_bare_agent_names_what_the_framework_would_take() -> None:
     assert (row(found)["on disk"], row(found)["reported"], row(found)["registered"]) == ("none", "none", "none")
     assert status(found).problems[-1] == (
         "is known to the master without imperative attributes: the framework would take /dev/xvdf, /dev/loop0; bring the host in"
-        " with the onboard playbook before the framework starts"
+        " with the playbook onboard before the framework starts"
     )
+    joined = {**found, "identity": {"system": "scaleio", "cluster": "scaleio", "member": "agent01", "ordinal": 0}}
+    assert status(joined).problems[-1].endswith("with the playbook scaleio_imperative before the framework starts")
 
 
 def test_what_differs_is_named_in_each_place() -> None:
