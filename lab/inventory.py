@@ -41,10 +41,6 @@ class Disk:
         return f"{self.name} {self.size} {self.content}"
 
 
-# As every agent has one: without any file system to name, blkid ends with status 2 (blkid(8)).
-SYSTEM_DISK = Disk("xvda", 8 << 30, "ext4")
-
-
 @dataclass(frozen=True)
 class Host:
     """:param octet: last octet of its address. :param group: the one group that it stands in."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab import disks, hosts, images, network
-from lab.inventory import AGENTS, MASTERS, SYSTEM_DISK, Disk, Host
+from lab.inventory import AGENTS, MASTERS, Disk, Host
 from lab.machine import LabError, Machine, each, needed, preflight, say
 from lab.state import State
 
@@ -197,9 +197,12 @@ class Lab:
     def plain(self) -> None:
         """Like reset, but every agent has one disk beside that of its system: empty, ``/dev/xvdf``."""
         begun = time.monotonic()
-        one = (SYSTEM_DISK, Disk("xvdf", 2 << 40))
+        one = Disk("xvdf", 2 << 40)
         self._settle(
-            [dataclasses.replace(host, disks=one) if host.group == AGENTS else host for host in self.hosts.values()]
+            [
+                dataclasses.replace(host, disks=(host.disks[0], one)) if host.group == AGENTS else host
+                for host in self.hosts.values()
+            ]
         )
         say(f"lab: reset in {time.monotonic() - begun:.1f} s, every agent with the one empty disk /dev/xvdf")
 

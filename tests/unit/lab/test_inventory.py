@@ -24,7 +24,7 @@ def test_the_lab_itself() -> None:
     disks = {name: [(disk.name, disk.size, disk.content) for disk in host.disks] for name, host in hosts.items()}
     assert disks["m1"] == []
     system = ("xvda", 8 << 30, "ext4")
-    assert str(inventory.SYSTEM_DISK) == "xvda 8589934592 ext4"
+    assert str(inventory.Disk(*system)) == "xvda 8589934592 ext4"
     assert {name for name, found in disks.items() if found[:1] != [system]} == {"m1", "m2", "m3"}
     disks = {name: found[1:] for name, found in disks.items()}
     assert disks["agent01"] == [("xvdf", 2 * TIB, "empty")]
