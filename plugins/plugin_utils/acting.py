@@ -63,6 +63,7 @@ class ActAction(ActionBase):
                 "controller": plan["controller"],
                 "phase": index,
                 "phases": entry["phases"],
+                "hosts": entry["beside"][str(index)],
                 "supersedes": plan["supersedes"],
             }
             context = plan["context"][entry["cluster"]]

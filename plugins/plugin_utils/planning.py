@@ -202,8 +202,8 @@ def merge(
 
     :returns: ``plan_id``; ``phases``, light: ``index`` (from 1), ``name``, ``hosts``; ``acting``, all hosts with steps;
         ``refused``, host -> reasons; ``context``, cluster -> what its acting calls are told; ``hosts``, for each acting
-        host its ``cluster``, that one's number of ``phases``, its ``steps`` by phase index (as text), and the ``after``
-        hosts whose success each phase waits for.
+        host its ``cluster``, that one's number of ``phases``, its ``steps`` by phase index (as text), the hosts ``beside``
+        which it acts in each phase (itself included), and those ``after`` whose success each phase waits for.
     """
     count = max((len(plan.phases) for plan in plans.values()), default=0)
     phases: list[dict[str, Any]] = [{"index": index, "name": [], "hosts": []} for index in range(1, count + 1)]
@@ -215,9 +215,10 @@ def merge(
             after = sorted(plan.phases[index - 2].steps) if index > 1 else []
             for host, steps in phase.steps.items():
                 entry = hosts.setdefault(
-                    host, {"cluster": cluster, "phases": len(plan.phases), "steps": {}, "after": {}}
+                    host, {"cluster": cluster, "phases": len(plan.phases), "steps": {}, "beside": {}, "after": {}}
                 )
                 entry["steps"][str(index)] = [step.to_json() for step in steps]
+                entry["beside"][str(index)] = sorted(phase.steps)
                 entry["after"][str(index)] = after
     return {
         "plan_id": plan_id,

@@ -12,7 +12,7 @@ belongs to. ``<cluster>.lock`` is held (flock) for as long as an acting call run
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,8 @@ _CLAIM_KEYS: Mapping[str, type | tuple[type, ...]] = {
     "controller": dict,
     "phase": int,
     "phases": int,
+    "hosts": list,
+    "supersedes": list,
     "state": str,
     "at": (int, float),
 }
@@ -144,6 +146,7 @@ class Run:
         controlling process.
     :param phase: this phase, counted from 1.
     :param phases: how many the plan has.
+    :param hosts: the members that act in this phase.
     :param supersedes: plans of ended or dead runs, whose claims may be replaced.
     """
 
@@ -151,6 +154,7 @@ class Run:
     controller: Mapping[str, Any]
     phase: int
     phases: int
+    hosts: tuple[str, ...]
     supersedes: tuple[str, ...] = ()
 
     @classmethod
@@ -160,6 +164,7 @@ class Run:
             controller=dict(data["controller"]),
             phase=int(data["phase"]),
             phases=int(data["phases"]),
+            hosts=tuple(data["hosts"]),
             supersedes=tuple(data["supersedes"]),
         )
 
@@ -169,6 +174,7 @@ class Run:
             "controller": dict(self.controller),
             "phase": self.phase,
             "phases": self.phases,
+            "hosts": list(self.hosts),
             "supersedes": list(self.supersedes),
         }
 
@@ -243,19 +249,12 @@ def judge_claims(
     for claim in claims:
         if claim is not None:
             by_plan.setdefault(str(claim["plan_id"]), []).append(claim)
-    last = min((float(claim["age"]) for group in by_plan.values() for claim in group), default=0.0)
+    followed = {name for group in by_plan.values() for claim in group for name in claim["supersedes"]}
     alive, supersedes, died = [], [], []
     for plan_id, group in sorted(by_plan.items()):
-        newest = min(group, key=lambda claim: float(claim["age"]))
+        newest = min(group, key=lambda claim: (float(claim["age"]), -int(claim["phase"])))
         acting = any(claim["acting"] and claim["state"] == "acting" for claim in group)
-        finished = any(claim["state"] == "done" and claim["phase"] >= claim["phases"] for claim in group)
-        # In the last phase one member may finish while another one's module is killed.
-        killed = any(claim["state"] == "acting" and not claim["acting"] for claim in group)
-        ended = (
-            newest["controller"] == own
-            or any(claim["state"] == "failed" for claim in group)
-            or (finished and not killed)
-        )
+        ended = newest["controller"] == own or plan_id in followed or _has_ended(group)
         lives = controller_lives(newest["controller"])
         silent = lives is None and not acting
         wait = SILENCE_SECONDS - float(newest["age"])
@@ -264,9 +263,19 @@ def judge_claims(
             alive.append(f"{_describe(newest)}; wait until it has ended{until}")
             continue
         supersedes.append(plan_id)
-        if not ended and float(newest["age"]) <= last:
+        if not ended and not any(claim["state"] == "failed" for claim in group):
             died.append(f"{_describe(newest)} and died; this run goes on from what is there")
     return Claims(tuple(alive), tuple(supersedes), tuple(died))
+
+
+def _has_ended(group: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a run has come to its end by its claims: all hosts of a phase have left word, and it was the last one or one
+    of them failed. Where forks are few, one host of a phase ends before another begins."""
+    latest = max(int(claim["phase"]) for claim in group)
+    words = [claim for claim in group if claim["phase"] == latest and claim["state"] != "acting"]
+    if len(words) < len(words[0]["hosts"] if words else group[0]["hosts"]):
+        return False
+    return latest >= int(words[0]["phases"]) or any(claim["state"] == "failed" for claim in words)
 
 
 def _describe(claim: Mapping[str, Any]) -> str:

@@ -77,7 +77,14 @@ def test_the_module_gets_its_own_steps_and_nothing_of_others() -> None:
         "cluster": "red",
         "member": "b",
         "steps": [step.to_json() for step in steps("one", "two")],
-        "run": {"plan_id": "p1", "controller": PLAN["controller"], "phase": 2, "phases": 3, "supersedes": ["p0"]},
+        "run": {
+            "plan_id": "p1",
+            "controller": PLAN["controller"],
+            "phase": 2,
+            "phases": 3,
+            "hosts": ["b", "c"],
+            "supersedes": ["p0"],
+        },
         "context": {"peers": ["a", "b", "c"]},
     }
     assert result == {**Acting.result, "ansible_facts": {PROGRESS: {"plan_id": "p1", "phase": 2}}}

@@ -255,6 +255,8 @@ def claim(state: str, *, age: float = 5.0, alive: bool, phase: int = 1, acting: 
         "controller": controller,
         "phase": phase,
         "phases": 2,
+        "hosts": ["a1"],
+        "supersedes": [],
         "state": state,
         "at": 0.0,
         "age": age,

@@ -123,14 +123,24 @@ def test_a_damaged_claim_is_named(content: str, seen: str) -> None:
 HERE = {"host": "control", "boot_id": "b", "pid": 100, "started": 5}
 
 
-def run_of(plan_id: str, phase: int = 1, phases: int = 2, supersedes: tuple[str, ...] = ()) -> Run:
-    return Run(plan_id, HERE, phase, phases, supersedes)
+def run_of(
+    plan_id: str, phase: int = 1, phases: int = 2, supersedes: tuple[str, ...] = (), hosts: tuple[str, ...] = ("a",)
+) -> Run:
+    return Run(plan_id, HERE, phase, phases, hosts, supersedes)
 
 
 def claim(
-    plan_id: str = "p1", *, phase: int = 1, state: str = "done", age: float = 1.0, acting: bool = False
+    plan_id: str = "p1",
+    *,
+    phase: int = 1,
+    state: str = "done",
+    age: float = 1.0,
+    acting: bool = False,
+    hosts: str = "a",
+    supersedes: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    return {**run_of(plan_id, phase).to_json(), "state": state, "at": 0.0, "age": age, "acting": acting}
+    run = run_of(plan_id, phase, supersedes=supersedes, hosts=tuple(hosts))
+    return {**run.to_json(), "state": state, "at": 0.0, "age": age, "acting": acting}
 
 
 def lives(_controller: Mapping[str, Any]) -> bool | None:
@@ -146,6 +156,7 @@ def unknown(_controller: Mapping[str, Any]) -> bool | None:
 
 
 IN_PHASE_1 = "run p1 from control (pid 100) is in phase 1 of 2"
+IN_PHASE_2 = "run p1 from control (pid 100) is in phase 2 of 2"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +214,7 @@ IN_PHASE_1 = "run p1 from control (pid 100) is in phase 1 of 2"
             [claim(age=90.0), claim(phase=2, age=3.0)], unknown, [], ["p1"], [], id="the newest word of a run counts"
         ),
         pytest.param(
-            [claim("p1", state="acting", age=90.0), claim("p2", phase=2, age=3.0)],
+            [claim("p1", state="acting", age=90.0), claim("p2", phase=2, age=3.0, supersedes=("p1",))],
             is_dead,
             [],
             ["p1", "p2"],
@@ -211,12 +222,50 @@ IN_PHASE_1 = "run p1 from control (pid 100) is in phase 1 of 2"
             id="a death that a later run has followed is no news",
         ),
         pytest.param(
-            [claim(phase=2, state="acting", age=9.0), claim(phase=2, age=3.0)],
+            [claim(phase=2, state="acting", age=9.0, hosts="ab"), claim(phase=2, age=3.0, hosts="ab")],
             is_dead,
             [],
             ["p1"],
-            ["run p1 from control (pid 100) is in phase 2 of 2 and died; this run goes on from what is there"],
+            [f"{IN_PHASE_2} and died; this run goes on from what is there"],
             id="killed in the last phase, which another member has finished",
+        ),
+        pytest.param(
+            [claim(), claim(phase=2, hosts="ab")],
+            lives,
+            [f"{IN_PHASE_2}; wait until it has ended"],
+            [],
+            [],
+            id="one member has finished the last phase, and another one has not begun it",
+        ),
+        pytest.param(
+            [claim(phase=2, hosts="ab"), claim(phase=2, hosts="ab")], lives, [], ["p1"], [], id="all have finished"
+        ),
+        pytest.param(
+            [claim(state="failed", hosts="ab")],
+            lives,
+            [f"{IN_PHASE_1}; wait until it has ended"],
+            [],
+            [],
+            id="one member failed, and another one has not begun",
+        ),
+        pytest.param(
+            [claim(state="failed", hosts="ab"), claim(hosts="ab")],
+            lives,
+            [],
+            ["p1"],
+            [],
+            id="one failed, all have ended",
+        ),
+        pytest.param(
+            [claim(state="failed", hosts="ab")], is_dead, [], ["p1"], [], id="a failure without all words is no death"
+        ),
+        pytest.param(
+            [claim("p1", hosts="ab"), claim("p2", phase=2, supersedes=("p1",))],
+            lives,
+            [],
+            ["p1", "p2"],
+            [],
+            id="a later run has followed, and has ended",
         ),
         pytest.param(
             [claim("p1", phase=2, age=90.0), claim("p2", age=3.0)],

@@ -68,7 +68,7 @@ def plan_for(machine: LiveMachine, declaration: Mapping[str, Any]) -> Plan:
 def carry_out(machine: LiveMachine, plan: Plan, plan_id: str, *supersedes: str) -> list[dict[str, Any]]:
     results = []
     for index, phase in enumerate(plan.phases, 1):
-        run = identity.Run(plan_id, CONTROLLER, index, len(plan.phases), supersedes)
+        run = identity.Run(plan_id, CONTROLLER, index, len(plan.phases), tuple(phase.steps), supersedes)
         assert plan.context["peers"] == {"agent01": "agent01"}
         hands = AgentHands(machine, MASTERS, ANONYMOUS)
         results.append(act(machine, hands, phase.steps["agent01"], run, cluster="scaleio", member="agent01"))
@@ -191,7 +191,7 @@ def test_another_run_on_the_cluster_changes_nothing() -> None:
     machine = bare()
     plan = plan_for(machine, wanted())
     path = identity.claim_path("scaleio", "scaleio")
-    other = {**identity.Run("p9", CONTROLLER, 1, 2).to_json(), "state": "acting", "at": machine.time()}
+    other = {**identity.Run("p9", CONTROLLER, 1, 2, ("agent01",)).to_json(), "state": "acting", "at": machine.time()}
     machine.file(path, json.dumps(other))
     before = machine.tree()
     (result,) = carry_out(machine, plan, "p1")

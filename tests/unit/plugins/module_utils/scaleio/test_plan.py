@@ -66,6 +66,8 @@ CLAIM = {
     "controller": {},
     "phase": 1,
     "phases": 1,
+    "hosts": ["agent01"],
+    "supersedes": [],
     "state": "acting",
     "at": 0.0,
     "age": 99.0,

@@ -286,6 +286,8 @@ def _claim(phase: int, phases: int, state: str) -> dict[str, Any]:
         "controller": {},
         "phase": phase,
         "phases": phases,
+        "hosts": [],
+        "supersedes": [],
         "state": state,
         "at": 0.0,
         "age": 90.0,
