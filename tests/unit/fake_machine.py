@@ -264,6 +264,7 @@ class FakeMachine(Machine):
         *,
         method: str = "GET",
         body: Any = None,
+        media_type: str = "application/json",
         credentials: web.Credentials = web.ANONYMOUS,
         deadline: float = 5.0,
     ) -> web.Answer:

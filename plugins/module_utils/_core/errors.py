@@ -57,6 +57,10 @@ class WebError(HoldfastError):
         self.status = status
 
 
+class UntrustedError(WebError):
+    """An HTTPS service shows a certificate that is not trusted. Nothing was sent to it."""
+
+
 class WorldChanged(HoldfastError):
     """What a step was planned for is no longer what is there. The step was not carried out."""
 

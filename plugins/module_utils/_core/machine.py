@@ -80,11 +80,14 @@ class Machine:
         *,
         method: str = "GET",
         body: Any = None,
+        media_type: str = "application/json",
         credentials: web.Credentials = web.ANONYMOUS,
         deadline: float = 5.0,
     ) -> web.Answer:
         """See :func:`web.fetch`."""
-        return web.fetch(url, method=method, body=body, credentials=credentials, deadline=deadline)
+        return web.fetch(
+            url, method=method, body=body, media_type=media_type, credentials=credentials, deadline=deadline
+        )
 
     def kind(self, path: str) -> str | None:
         """What stands at a path, links not followed: file, directory, link, block, ... or None."""

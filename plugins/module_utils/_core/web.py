@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import ssl
 import time
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -15,7 +18,7 @@ from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import Request
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import UntrustedError, WebError
 
 _CHUNK = 256 * 1024
 
@@ -24,7 +27,8 @@ _CHUNK = 256 * 1024
 class Credentials:
     """How to introduce oneself to a service, and whom to believe.
 
-    :param username: for HTTP basic authentication; empty for none.
+    :param username: for HTTP basic authentication. Some services take a token as the password of an empty user; without
+        both nothing is sent.
     :param password: the secret that goes with it. It never appears in ``repr``.
     :param ca_file: PEM file of the authorities that sign the service's certificate; empty for the system's.
     :param validate_certs: false only when the user said so.
@@ -50,21 +54,23 @@ class Answer:
     headers: dict[str, str]
     text: str
 
-    def json(self, where: str) -> Any:
+    def json(self, where: str, *, secret: bool = False) -> Any:
         """The body as JSON.
 
+        :param secret: the body carries secrets, so an error shows nothing of it.
         :raises WebError: the body is no JSON.
         """
         try:
             return json.loads(self.text)
         except ValueError as error:
-            raise WebError(
-                "the answer is not JSON",
-                status=self.status,
-                where=where,
-                seen=f"{error}; it begins {self.text[:120]!r}",
-                todo="check that this address and port belong to the service",
-            ) from error
+            seen = f"{len(self.text)} characters" if secret else f"{error}; it begins {self.text[:120]!r}"
+        raise WebError(
+            "the answer is not JSON",
+            status=self.status,
+            where=where,
+            seen=seen,
+            todo="check that this address and port belong to the service",
+        )
 
 
 def fetch(
@@ -72,20 +78,32 @@ def fetch(
     *,
     method: str = "GET",
     body: Any = None,
+    media_type: str = "application/json",
     credentials: Credentials = ANONYMOUS,
     deadline: float = 5.0,
 ) -> Answer:
     """Ask once. Any HTTP status is an answer, redirects included; only silence is an error.
 
     :param body: sent as JSON when not None.
+    :param media_type: what is accepted, and of which type the body is.
     :param deadline: seconds for connecting, for the headers, and for the whole body.
-    :raises WebError: no connection, a certificate that is not trusted, no answer in time.
+    :raises UntrustedError: the service's certificate.
+    :raises WebError: no connection, no answer in time.
     """
-    headers = {"Accept": "application/json"}
+    headers = {"Accept": media_type}
     data = None
     if body is not None:
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = media_type
         data = json.dumps(body).encode()
+    if credentials.username or credentials.password:
+        pair = f"{credentials.username}:{credentials.password}".encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+    if credentials.ca_file and not os.path.isfile(credentials.ca_file):
+        raise WebError(
+            "the file with the authorities' certificates is not there",
+            where=credentials.ca_file,
+            todo="put it on the host that asks, or name another",
+        )
     try:
         try:
             response = Request().open(
@@ -96,9 +114,8 @@ def fetch(
                 use_proxy=False,
                 timeout=deadline,
                 validate_certs=credentials.validate_certs,
-                url_username=credentials.username or None,
-                url_password=credentials.password or None,
-                force_basic_auth=bool(credentials.username),
+                # A ~/.netrc of whoever runs this would replace the header.
+                use_netrc=False,
                 follow_redirects="none",
                 decompress=False,
                 ca_path=credentials.ca_file or None,
@@ -109,6 +126,13 @@ def fetch(
     except (URLError, HTTPException, OSError, ValueError) as error:
         # ssl.SSLError and every timeout are an OSError, a certificate for another name is a ValueError.
         reason = getattr(error, "reason", None) or error
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise UntrustedError(
+                "the certificate is not trusted",
+                where=f"{method} {url}",
+                seen=reason.verify_message,
+                todo="name the file of the authority that signed it, or the host as the certificate does",
+            ) from error
         raise WebError(
             "no answer",
             where=f"{method} {url}",

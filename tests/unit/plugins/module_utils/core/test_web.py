@@ -6,22 +6,29 @@ from __future__ import annotations
 
 import base64
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import web
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import UntrustedError, WebError
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
-@pytest.fixture
-def server() -> Iterator[tuple[str, dict[str, Answer]]]:
-    """A real HTTP server on the loopback, and the table of its answers by path."""
+@contextmanager
+def serving(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, dict[str, Answer]]]:
+    """A real HTTP server on the loopback, and the table of its answers by path.
+
+    :param context: with which it speaks TLS.
+    """
     answers: dict[str, Answer] = {}
 
     class Handler(BaseHTTPRequestHandler):
@@ -35,11 +42,21 @@ def server() -> Iterator[tuple[str, dict[str, Answer]]]:
 
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     running.daemon_threads = True
+    if context:
+        running.socket = context.wrap_socket(running.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{running.server_address[1]}", answers
-    running.shutdown()
-    running.server_close()
+    try:
+        yield f"{'https' if context else 'http'}://127.0.0.1:{running.server_address[1]}", answers
+    finally:
+        running.shutdown()
+        running.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, dict[str, Answer]]]:
+    with serving() as found:
+        yield found
 
 
 def say(status: int, body: bytes = b"", **headers: str) -> Answer:
@@ -98,6 +115,76 @@ def test_credentials_and_bodies(server: Server) -> None:
     expected = "Basic " + base64.b64encode(b"ops:s3").decode()
     assert seen == {"authorization": expected, "type": "application/json", "body": b'{"type": "GET_HEALTH"}'}
     assert "s3" not in repr(credentials)
+
+
+def test_a_secret_answer_that_is_no_json_is_not_shown(server: Server) -> None:
+    url, answers = server
+    answers["/"] = say(200, b"token-1234")
+    with pytest.raises(WebError) as error:
+        web.fetch(f"{url}/").json(url, secret=True)
+    assert "is not JSON" in str(error.value) and "10 characters" in str(error.value)
+    assert "token" not in repr((str(error.value), error.value.__context__, error.value.__cause__))
+
+
+@pytest.mark.parametrize(
+    ("credentials", "expected"),
+    [
+        (web.ANONYMOUS, None),
+        (web.Credentials("", "T1"), "Basic " + base64.b64encode(b":T1").decode()),
+        (web.Credentials("ops", ""), "Basic " + base64.b64encode(b"ops:").decode()),
+        (web.Credentials("ops", "pä:ß"), "Basic " + base64.b64encode("ops:pä:ß".encode()).decode()),
+    ],
+)
+def test_what_is_sent_is_what_was_given(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    credentials: web.Credentials,
+    expected: str | None,
+) -> None:
+    """A token has no user; what a ~/.netrc says of the host is nobody's business."""
+    url, answers = server
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    seen = []
+
+    def keep(handler: BaseHTTPRequestHandler) -> None:
+        seen.append((handler.headers["Authorization"], handler.headers["Accept"], handler.headers["Content-Type"]))
+        say(200, b"{}")(handler)
+
+    answers["/api"] = keep
+    web.fetch(f"{url}/api", credentials=credentials)
+    web.fetch(f"{url}/api", method="POST", body={}, media_type="application/json;version=2.0", credentials=credentials)
+    versioned = "application/json;version=2.0"
+    assert seen == [(expected, "application/json", None), (expected, versioned, versioned)]
+
+
+def test_certificates(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=gateway", "-addext", "subjectAltName=IP:127.0.0.1"]
+        + ["-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with serving(context) as (url, answers):
+        answers["/"] = say(200, b"{}")
+        with pytest.raises(UntrustedError) as error:
+            web.fetch(f"{url}/", credentials=web.Credentials("admin", "s3"))
+        assert "self-signed" in str(error.value) and f"GET {url}/" in str(error.value)
+        assert web.fetch(f"{url}/", credentials=web.Credentials(ca_file=str(certificate))).status == 200
+        assert web.fetch(f"{url}/", credentials=web.Credentials(validate_certs=False)).status == 200
+        with pytest.raises(UntrustedError) as error:
+            web.fetch(
+                url.replace("127.0.0.1", "localhost") + "/", credentials=web.Credentials(ca_file=str(certificate))
+            )
+        assert "localhost" in str(error.value)
+        with pytest.raises(WebError) as missing:
+            web.fetch(f"{url}/", credentials=web.Credentials(ca_file=str(tmp_path / "none.pem")))
+        assert "none.pem" in str(missing.value) and "is not there" in str(missing.value)
 
 
 def test_nobody_listens() -> None:

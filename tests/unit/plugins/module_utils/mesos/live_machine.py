@@ -179,6 +179,7 @@ class LiveMachine(FakeMachine):
         *,
         method: str = "GET",
         body: Any = None,
+        media_type: str = "application/json",
         credentials: web.Credentials = web.ANONYMOUS,
         deadline: float = 5.0,
     ) -> web.Answer:
