@@ -50,6 +50,9 @@ def _observation(number: int, agents: int) -> dict[str, Any]:
             "max_unavailable": MAX_UNAVAILABLE,
             "expected_members": agents,
             "only_new": False,
+            "method": "imperative",
+            "global_pool_mixed": False,
+            "global_pool_devices": [],
             "registration_timeout": 60.0,
             "masters": [f"http://10.0.0.{host}:5050" for host in (11, 12, 13)],
         }

@@ -121,10 +121,9 @@ def units(host: Host, product: Iterable[Path]) -> list[str]:
 
     :param product: the directories that were copied into the image.
     """
-    if host.group not in _DAEMONS:
-        return []
-    unit = f"mesos-{_DAEMONS[host.group]}.service"
-    return [unit] if any((tree / "usr/lib/systemd/system" / unit).exists() for tree in product) else []
+    stems = [f"mesos-{_DAEMONS[host.group]}"] if host.group in _DAEMONS else []
+    wanted = [f"{stem}.service" for stem in (*stems, *host.services)]
+    return [unit for unit in wanted if any((tree / "usr/lib/systemd/system" / unit).exists() for tree in product)]
 
 
 def creation(

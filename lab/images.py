@@ -23,7 +23,7 @@ REPOSITORY = "localhost/holdfast-lab"
 LABEL = "holdfast.lab.image"
 
 IMAGE = ROOT / "lab" / "image"
-PRODUCTS = (ROOT / "lab" / "simulators" / "mesos" / "rootfs",)
+PRODUCTS = tuple(sorted((ROOT / "lab" / "simulators").glob("*/rootfs")))
 
 PACKAGES = "e2fsprogs,fdisk,iproute2,locales,lvm2,openssh-server,procps,python3,sudo,systemd,systemd-sysv"
 MIRROR = "http://deb.debian.org/debian"

@@ -43,13 +43,15 @@ class Disk:
 
 @dataclass(frozen=True)
 class Host:
-    """:param octet: last octet of its address. :param group: the one group that it stands in."""
+    """:param octet: last octet of its address. :param group: the one group that it stands in.
+    :param services: units that it runs beside its group's daemon, by their stems."""
 
     name: str
     group: str
     octet: int
     image: str
     disks: tuple[Disk, ...]
+    services: tuple[str, ...] = ()
 
 
 def parse_size(text: str) -> int:
@@ -102,7 +104,7 @@ def _host(name: str, group: str, values: Mapping[str, Any]) -> Host:
     disks = tuple(parse_disk(**disk) for disk in values.get("lab_disks") or ())
     if len({disk.name for disk in disks}) < len(disks):
         raise LabError(f"host {name}: lab_disks names a device twice.")
-    return Host(name, group, octet, image, disks)
+    return Host(name, group, octet, image, disks, tuple(values.get("lab_services") or ()))
 
 
 def load(path: Path = HOSTS) -> dict[str, Host]:

@@ -68,6 +68,22 @@ options:
     description: With O(state=absent), leave no marker, so that the framework takes every disk that it finds unused.
     type: bool
     default: false
+  method:
+    description:
+      - How the cluster tells the framework what to take. V(imperative) is by attributes on every host. V(global_pool) is without,
+        so that every unused disk that O(global_pool_devices) confirms goes to one pool.
+      - It is a setting of the whole cluster.
+    type: str
+    choices: [imperative, global_pool]
+    default: imperative
+  global_pool_mixed:
+    description: With O(method=global_pool), whether hosts may have imperative attributes all the same.
+    type: bool
+    default: false
+  global_pool_devices:
+    description: The disks of this host that the framework may take, as a list of paths and by-id names.
+    type: raw
+    default: []
   max_unavailable:
     description: How many agents of the cluster may be down at the same time.
     type: int
@@ -242,7 +258,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors imp
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, WORK, credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.observe import observe_node
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted import echoable, normalise
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted import METHODS, echoable, normalise
 
 
 def main() -> None:
@@ -257,6 +273,9 @@ def main() -> None:
             "persona": {"type": "raw"},
             "rack": {"type": "raw", "default": ""},
             "allow_global_pool": {"type": "bool", "default": False},
+            "method": {"type": "str", "choices": list(METHODS), "default": "imperative"},
+            "global_pool_mixed": {"type": "bool", "default": False},
+            "global_pool_devices": {"type": "raw", "default": []},
             "max_unavailable": {"type": "int", "default": 1},
             "expected_members": {"type": "int", "default": 0},
             "only_new": {"type": "bool", "default": False},

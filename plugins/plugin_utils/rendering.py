@@ -15,6 +15,7 @@ def render_plan(plans: Mapping[str, Plan]) -> str:
     """What each plan will do, phase by phase and host by host."""
     lines: list[str] = []
     for cluster, plan in plans.items():
+        lines.extend(plan.notes)
         if plan.refused:
             lines.append(f"{cluster}: refused, nothing is changed")
             lines.extend(f"  - {reason}" for reason in plan.refused)

@@ -141,6 +141,7 @@ class Plan:
 
     :param refused: the reasons; not empty means that there are no phases.
     :param warnings: what the user should know although the plan goes on.
+    :param notes: what stands above the phases, or above the reasons of a refusal, where the plan is shown.
     :param context: JSON data that every acting call of this plan is told once, beside its steps.
     """
 
@@ -148,6 +149,7 @@ class Plan:
     phases: tuple[Phase, ...] = ()
     refused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     context: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -156,6 +158,7 @@ class Plan:
             "phases": [phase.to_json() for phase in self.phases],
             "refused": list(self.refused),
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
             "context": dict(self.context),
         }
 
@@ -166,6 +169,7 @@ class Plan:
             phases=tuple(map(Phase.from_json, data["phases"])),
             refused=tuple(data["refused"]),
             warnings=tuple(data["warnings"]),
+            notes=tuple(data["notes"]),
             context=dict(data["context"]),
         )
 

@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model, preview
+
+METHODS = ("imperative", "global_pool")
 
 
 def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,6 +27,8 @@ def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
     if params["state"] == "present":
         layout, errors, warnings = model.parse_layout(params["sds"], params["sdc"], params["persona"])
     errors.extend(_label_errors(params["cluster"], params["rack"]))
+    misread = preview.confirmation_errors(params["global_pool_devices"])
+    errors.extend(misread)
     return {
         "state": params["state"],
         "layout": layout.to_json(),
@@ -32,9 +36,12 @@ def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
         "rack": str(params["rack"]),
         "allow_global_pool": params["allow_global_pool"],
         "allow_work_loss": list(params["allow_work_loss"]),
+        "global_pool_devices": [] if misread else list(params["global_pool_devices"]),
         "errors": errors,
         "warnings": warnings,
         "settings": {
+            "method": params["method"],
+            "global_pool_mixed": params["global_pool_mixed"],
             "max_unavailable": params["max_unavailable"],
             "only_new": params["only_new"],
             "expected_members": params["expected_members"],
