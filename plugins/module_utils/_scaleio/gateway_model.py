@@ -40,6 +40,11 @@ def text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def name(item: Mapping[str, Any]) -> str:
+    """What an object is called; its id where it has no name, which only an object made by hand has not."""
+    return text(item.get("name")) or text(item.get("id"))
+
+
 def number(value: Any) -> int | None:
     """A figure. The gateway gives some as texts (dellemc.powerflex, utils.convert)."""
     try:
@@ -222,8 +227,8 @@ def document(
     :param system: the System as the gateway gives it.
     :param statistics: the System's ``Statistics``.
     """
-    servers = sorted(servers, key=lambda sds: (sds.addresses, sds.name))
-    of_sds = {sds.id: sds.addresses[0] if sds.addresses else sds.name for sds in servers}
+    servers = sorted(servers, key=lambda sds: (sds.addresses, sds.name, sds.id))
+    keys = _keys(servers)
     return {
         "system": system_document(system),
         "mdm": mdm.to_json(),
@@ -232,14 +237,13 @@ def document(
                 "id": domain.id,
                 "state": domain.state,
                 "pools": {
-                    pool.name: {"id": pool.id, "devices": _by_sds(pool.devices, of_sds)}
+                    pool.name: {"id": pool.id, "devices": _by_sds(pool.devices, keys)}
                     for pool in sorted(domain.pools, key=lambda pool: pool.name)
                 },
             }
             for domain in sorted(domains, key=lambda domain: domain.name)
         },
-        # Of two at one address (their ports differ) both are shown.
-        "sds": {_unique(of_sds, sds): sds.to_json() for sds in servers},
+        "sds": {keys[sds.id]: sds.to_json() for sds in servers},
         "capacity": {
             "total_kb": number(statistics.get("maxCapacityInKb")),
             "used_kb": number(statistics.get("capacityInUseInKb")),
@@ -259,17 +263,23 @@ def system_document(system: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _by_sds(devices: Iterable[Device], of_sds: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+def _keys(servers: Iterable[Sds]) -> dict[str, str]:
+    """By which key each SDS is shown, by id: its first address; with the port where another one has that already."""
+    keys: dict[str, str] = {}
+    taken: set[str] = set()
+    for sds in servers:
+        key = sds.addresses[0] if sds.addresses else sds.name or sds.id
+        keys[sds.id] = f"{key}:{sds.port or sds.id}" if key in taken else key
+        taken.add(key)
+    return keys
+
+
+def _by_sds(devices: Iterable[Device], keys: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Devices by the key of their SDS; by its id where it was created while all was looked at."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for device in sorted(devices, key=lambda device: (of_sds.get(device.sds, device.sds), device.path)):
-        found.setdefault(of_sds.get(device.sds, device.sds), []).append(device.to_json())
+    for device in sorted(devices, key=lambda device: (keys.get(device.sds, device.sds), device.path)):
+        found.setdefault(keys.get(device.sds, device.sds), []).append(device.to_json())
     return found
-
-
-def _unique(of_sds: Mapping[str, str], sds: Sds) -> str:
-    address = of_sds[sds.id]
-    first = next(known for known, other in of_sds.items() if other == address)
-    return address if first == sds.id else f"{address}:{sds.port or sds.id}"
 
 
 def activity(statistics: Mapping[str, Any]) -> dict[str, int | None]:
