@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import web
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import WebError
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.gateway import Gateway, GatewaySettings
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import FakeMachine, Unexpected
 
@@ -136,7 +137,7 @@ class FakeGateway(FakeMachine):
         if media_type != MEDIA_TYPE:
             raise Unexpected(f"{method} {path} as {media_type}")
         if self.down:
-            raise web.WebError("no answer", where=f"{method} {url}", seen=self.down, todo="check the address")
+            raise WebError("no answer", where=f"{method} {url}", seen=self.down, todo="check the address")
         status, text = self._answer(method, path, body, credentials)
         return web.Answer(status, {}, text)
 

@@ -58,7 +58,7 @@ def test_one_login_and_the_links() -> None:
 
 def test_what_is_seen() -> None:
     found = observe(a_cluster())
-    mdm = {"status": "Normal", "version": "R2_0.10000.2072"}
+    mdm: dict[str, Any] = {"status": "Normal", "version": "R2_0.10000.2072"}
     assert found == {
         "url": URL,
         "error": None,
