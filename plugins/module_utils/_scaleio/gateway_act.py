@@ -14,12 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import (
-    DeadlineError,
     HoldfastError,
-    UntrustedError,
-    WebError,
 )
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.waiting import SHOWN, wait_until
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import gateway_compare as compare
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.gateway import (
     Gateway,
@@ -29,10 +26,8 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.gateway
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.gateway_model import sds_name
 
-_POLL_SECONDS = (0.2, 1.0)
 # These do not pass by waiting.
-_LASTING = (LoginRefused, OtherSystem, UntrustedError)
-_SHOWN = 5
+_LASTING = (LoginRefused, OtherSystem)
 
 # What to do next, by the gateway's errorCode (public clients: siolib; drivers of cinder and flocker).
 _TODO = {
@@ -189,59 +184,8 @@ def _lacking(what: str, lacking: str) -> HoldfastError:
 # -- waiting ---------------------------------------------------------------------------------------------------------
 
 
-def wait_until(
-    machine: Machine,
-    missing: Callable[[], list[str]],
-    *,
-    what: str,
-    timeout: float,
-    todo: str,
-    steady: float = 0.0,
-) -> dict[str, Any]:
-    """Look until nothing is missing: first every 0.2 s, then more seldom, at last once a second.
-
-    A service that does not answer for a while is missing too; one that refuses the login, or is another one, ends the wait.
-
-    :param missing: looks, and says in sentences what is not yet as it should be.
-    :param what: what is waited for, as ``no rebuild and no rebalance``.
-    :param todo: what the user can do at the deadline.
-    :param steady: seconds for which nothing may be missing.
-    :returns: the progress: ``what``, ``seconds``, ``looks``, and ``missing`` as it was at the first look.
-    :raises DeadlineError: after ``timeout`` seconds; it names what is missing.
-    """
-    began = machine.monotonic()
-    first: list[str] | None = None
-    since: float | None = None
-    looks, pause = 0, _POLL_SECONDS[0]
-    while True:
-        try:
-            lacking = missing()
-        except _LASTING:
-            raise
-        except WebError as error:
-            lacking = [str(error)]
-        now = machine.monotonic()
-        looks += 1
-        first = lacking if first is None else first
-        if lacking:
-            since = None
-        elif since is None:
-            since = now
-        if since is not None and now - since >= steady:
-            return {"what": what, "seconds": round(now - began, 1), "looks": looks, "missing": first}
-        if now - began >= timeout:
-            more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
-            raise DeadlineError(
-                f"{what}: not within {timeout:g} s",
-                seen="; ".join(lacking[:_SHOWN]) + more or f"it has not held for {steady:g} s",
-                todo=todo,
-            )
-        machine.sleep(max(0.0, min(pause, began + timeout - now)))
-        pause = min(pause * 1.5, _POLL_SECONDS[1])
-
-
 def wait_for_devices(gateway: Gateway, declared: Mapping[str, Mapping[str, Any]], timeout: float) -> dict[str, Any]:
-    """Wait until the gateway shows all that is declared, tested and at work; see :func:`wait_until`.
+    """Wait until the gateway shows all that is declared, tested and at work; see ``_core/waiting.py``.
 
     :param declared: as gateway_compare.py documents it.
     :raises HoldfastError: something stands in the way that will not go away by waiting.
@@ -256,7 +200,7 @@ def wait_for_devices(gateway: Gateway, declared: Mapping[str, Mapping[str, Any]]
             raise HoldfastError(
                 "the gateway cannot come to what is declared",
                 where=gateway.settings.url,
-                seen="; ".join(blocked[:_SHOWN]),
+                seen="; ".join(blocked[:SHOWN]),
                 todo="mend that at the gateway or in the declaration, then run again",
             )
         ill = [finding for finding in compare.unwell(shown) if _addresses(shown, finding.ip) & addresses]
@@ -268,6 +212,7 @@ def wait_for_devices(gateway: Gateway, declared: Mapping[str, Mapping[str, Any]]
         what="domains, pools, SDSs and devices as declared at the gateway",
         timeout=timeout,
         todo="compare the nodes' states at the scheduler; what was refused there once is never tried again and needs mending",
+        lasting=_LASTING,
     )
 
 
@@ -277,7 +222,7 @@ def _addresses(shown: compare.Document, key: str) -> set[str]:
 
 
 def wait_for_quiet(gateway: Gateway, timeout: float, *, steady: float = 0.0) -> dict[str, Any]:
-    """Wait until no rebuild and no rebalance runs and no data is degraded, failed or in maintenance; see :func:`wait_until`."""
+    """Wait until no rebuild and no rebalance runs and no data is degraded, failed or in maintenance; see ``_core/waiting.py``."""
     return wait_until(
         gateway.machine,
         lambda: compare.disturbances(gateway.activity()),
@@ -285,4 +230,5 @@ def wait_for_quiet(gateway: Gateway, timeout: float, *, steady: float = 0.0) -> 
         timeout=timeout,
         todo="look at the gateway what holds it up; run again when it is quiet, nothing further has been taken out of service",
         steady=steady,
+        lasting=_LASTING,
     )

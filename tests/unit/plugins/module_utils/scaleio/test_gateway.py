@@ -58,7 +58,11 @@ def test_one_login_and_the_links() -> None:
 
 def test_what_is_seen() -> None:
     found = observe(a_cluster())
-    mdm: dict[str, Any] = {"status": "Normal", "version": "R2_0.10000.2072"}
+
+    def member(number: str, name: str, address: str) -> dict[str, Any]:
+        shown = {"id": number, "name": name, "status": "Normal", "version": "R2_0.10000.2072"}
+        return {**shown, "addresses": [address]}
+
     assert found == {
         "url": URL,
         "error": None,
@@ -67,9 +71,9 @@ def test_what_is_seen() -> None:
         "mdm": {
             "mode": "ThreeNodes",
             "state": "ClusteredNormal",
-            "primary": {"id": "1", "name": "mdm1", "addresses": ["10.0.0.31"], **mdm},
-            "secondaries": [{"id": "2", "name": "mdm2", "addresses": ["10.0.0.32"], **mdm}],
-            "tiebreakers": [{"id": "3", "name": "", "addresses": ["10.0.0.33"], **mdm}],
+            "primary": member("1", "mdm1", "10.0.0.31"),
+            "secondaries": [member("2", "mdm2", "10.0.0.32")],
+            "tiebreakers": [member("3", "", "10.0.0.33")],
             "standbys": [],
         },
         "domains": {

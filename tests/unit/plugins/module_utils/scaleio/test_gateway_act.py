@@ -325,17 +325,3 @@ def test_a_wrong_password_is_not_waited_for() -> None:
         act.wait_for_quiet(session, 30)
     assert "refuses the password" in said(error, machine)
     assert machine.told == ["GET /api/login"]
-
-
-def test_looks_grow_rarer() -> None:
-    machine = a_cluster()
-    machine.statistics["failedCapacityInKb"] = 1
-    times: list[float] = []
-
-    def missing() -> list[str]:
-        times.append(round(machine.clock, 3))
-        return ["x"]
-
-    with pytest.raises(DeadlineError, match="this: not within 4 s: x -- wait"):
-        act.wait_until(machine, missing, what="this", timeout=4, todo="wait")
-    assert times == [0, 0.2, 0.5, 0.95, 1.625, 2.625, 3.625, 4]
