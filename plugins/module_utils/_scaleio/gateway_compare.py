@@ -274,6 +274,11 @@ def find_device(gateway: Document, ip: str, path: str) -> tuple[str, str, dict[s
     return None
 
 
+def paths_of(gateway: Document, ip: str) -> set[str]:
+    """The paths of the devices of the SDS that has this address."""
+    return {device["path"] for _, _, key, device in _each_device(gateway) if ip in _addresses(gateway, key)}
+
+
 def _servers(gateway: Document) -> dict[str, dict[str, Any]]:
     """SDSs by each of their addresses; of two at one address (their ports differ) the first."""
     found: dict[str, dict[str, Any]] = {}
