@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError
 from ansible_collections.holdfast.stateful.plugins.modules import (
+    marathon_app,
     mesos_agent_attributes,
     mesos_agent_info,
     scaleio_node_info,
@@ -34,7 +35,7 @@ class Module:
     check_mode = False
 
     def __init__(self, argument_spec: dict[str, Any], **_more: Any) -> None:
-        given = {"member": "agent01", "masters": [], "attributes": {}}
+        given = {"member": "agent01", "masters": [], "attributes": {}, "marathons": ["http://m1:8080"]}
         self.params = {name: given.get(name, spec.get("default")) for name, spec in argument_spec.items()}
 
     def fail_json(self, **result: Any) -> NoReturn:
@@ -55,8 +56,9 @@ class Module:
         (mesos_agent_info, "observe_agent"),
         (mesos_agent_attributes, "set_attributes"),
         (scaleio_node_info, "observe_node"),
+        (marathon_app, "set_app"),
     ],
-    ids=["mesos_agent_info", "mesos_agent_attributes", "scaleio_node_info"],
+    ids=["mesos_agent_info", "mesos_agent_attributes", "scaleio_node_info", "marathon_app"],
 )
 def test_an_error_ends_the_module_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType, work: str, error: Exception, sentence: str
