@@ -1,0 +1,190 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Looks at the ScaleIO framework: its scheduler, itself at the leading master, the gateway. Reads only."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.waiting import SHOWN, wait_until
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
+from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import observe_master
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework_model as model
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.gateway import GatewaySettings, observe_gateway
+
+# A scheduler that has lost its master spins with a full core, and still answers.
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class FrameworkSettings:
+    """Where the framework's services are.
+
+    :param masters: base addresses of all masters.
+    :param scheduler_url: ``http://host:port`` of the scheduler, which Marathon knows; empty where it does not run.
+    :param compare_password: whether the scheduler has the same password of ScaleIO as the gateway's settings.
+    """
+
+    masters: Sequence[str]
+    master_credentials: Credentials
+    scheduler_url: str
+    gateway: GatewaySettings
+    compare_password: bool = False
+
+
+def observe_framework(machine: Machine, settings: FrameworkSettings) -> dict[str, Any]:
+    """Everything about the framework of one cluster.
+
+    :returns: plain JSON. ``scheduler``, ``mesos_framework`` and ``gateway`` each have an ``error``: None, or a sentence where the
+        service is down, refuses, or is another one than declared, and then nothing of it is known. ``agents``: all agents of
+        the leading master, None where ``mesos_framework`` has an error. The parts are described at
+        :func:`observe_scheduler`, :func:`observe_mesos`, and ``observe_gateway`` in gateway.py.
+    """
+    expected = settings.gateway.credentials.password if settings.compare_password else None
+    return {
+        "scheduler": observe_scheduler(machine, settings.scheduler_url, password=expected),
+        **observe_mesos(machine, settings.masters, settings.master_credentials),
+        "gateway": observe_gateway(machine, settings.gateway),
+    }
+
+
+# -- the scheduler ---------------------------------------------------------------------------------------------------
+
+
+def observe_scheduler(machine: Machine, url: str, *, password: str | None = None) -> dict[str, Any]:
+    """The ``scheduler`` part of an observation.
+
+    :param password: compare the scheduler's with this one. It is compared here, where it is read, and goes nowhere.
+    :returns: ``url``, ``error``, ``version``, ``password_matches`` (None where that is not known) and what
+        ``framework_model.scheduler_document`` returns; with an error ``nodes`` and all else is None or not there.
+    """
+    found: dict[str, Any] = {
+        "url": url,
+        "error": None,
+        "version": None,
+        "password_matches": None,
+        "nodes": None,
+    }
+    if not url:
+        return {**found, "error": "ScaleIO scheduler: it does not run, so nobody knows its address; start its app"}
+    try:
+        version = _get(machine, f"{url.rstrip('/')}/version")
+        # Everybody is shown the password of ScaleIO here (scheduler/types/types.go: ScaleIOConfig).
+        state = _get(machine, f"{url.rstrip('/')}/api/state")
+        shown = model.scheduler_document(state)
+        if shown is None or not isinstance(version, Mapping):
+            raise WebError(
+                "another program than the framework's scheduler answers",
+                where=url,
+                todo="look at Marathon on which host and port its app runs",
+            )
+    except WebError as error:
+        return {**found, "error": f"ScaleIO scheduler: {error}"}
+    return {
+        **found,
+        "version": str(version.get("versionstr") or ""),
+        "password_matches": _same(state["ScaleIO"].get("adminpassword"), password),
+        **shown,
+    }
+
+
+def _same(held: Any, password: str | None) -> bool | None:
+    # The state is printed as a format, which spoils what follows a percent sign (scheduler/server/state.go: getState).
+    if password is None or not isinstance(held, str) or "%" in password:
+        return None
+    return hmac.compare_digest(held.encode(errors="surrogatepass"), password.encode(errors="surrogatepass"))
+
+
+def _get(machine: Machine, url: str) -> Any:
+    answer = machine.fetch(url, deadline=_SECONDS)
+    if answer.status != 200:
+        raise WebError(
+            f"it answers {answer.status}",
+            status=answer.status,
+            where=f"GET {url}",
+            todo="look at Marathon on which host and port its app runs",
+        )
+    return answer.json(url, secret=True)
+
+
+def wait_for_nodes(machine: Machine, url: str, hosts: Sequence[str], timeout: float) -> dict[str, Any]:
+    """Wait until the framework has brought all these hosts to their final state; see ``_core/waiting.py``.
+
+    :param url: of the scheduler.
+    :raises HoldfastError: one of them has failed to install, which does not pass by waiting.
+    """
+
+    def missing() -> list[str]:
+        scheduler = observe_scheduler(machine, url)
+        if scheduler["error"]:
+            return [scheduler["error"]]
+        nodes = scheduler["nodes"]
+        failed = [host for host in hosts if host in nodes and nodes[host]["state"] == model.FATAL_STATE]
+        if failed:
+            raise HoldfastError(
+                f"the framework has failed to install {', '.join(failed[:SHOWN])}",
+                where=url,
+                seen=f"state {model.FATAL_STATE}",
+                todo="look into the executor's log on that host, mend what it says, then restart the scheduler",
+            )
+        return model.unfinished(hosts, scheduler)
+
+    return wait_until(
+        machine,
+        missing,
+        what="every node in its final state at the framework",
+        timeout=timeout,
+        todo="look into the executors' logs on the hosts that are named; one that stays behind keeps all others waiting",
+    )
+
+
+# -- the master ------------------------------------------------------------------------------------------------------
+
+
+def observe_mesos(machine: Machine, masters: Sequence[str], credentials: Credentials) -> dict[str, Any]:
+    """The parts ``mesos_framework`` and ``agents`` of an observation.
+
+    :returns: ``mesos_framework`` has ``leader``, ``error`` and what ``framework_model.frameworks_document`` returns; ``agents`` is
+        what ``framework_model.agents_document`` returns.
+    """
+    leading = observe_master(machine, masters, credentials)
+    leader = leading["leader"]
+    found: dict[str, Any] = {"leader": leader, "error": None, "registered": None, "frameworks": None, "completed": None}
+    if leading["error"]:
+        return {"mesos_framework": {**found, "error": leading["error"]}, "agents": None}
+    try:
+        # First the frameworks: whoever is named by a task there has then been an agent for longer.
+        frameworks = _of_leader(machine, f"{leader}/frameworks", credentials)
+        agents = model.agents_document(_of_leader(machine, f"{leader}/slaves", credentials))
+        shown = None if agents is None else model.frameworks_document(frameworks, agents)
+        if shown is None:
+            raise WebError("the answer is no list of a master's", where=leader, todo="check the address of the masters")
+    except WebError as error:
+        return {"mesos_framework": {**found, "error": f"the leading master: {error}"}, "agents": None}
+    return {"mesos_framework": {**found, **shown}, "agents": agents}
+
+
+def _of_leader(machine: Machine, url: str, credentials: Credentials) -> Any:
+    answer = machine.fetch(url, credentials=credentials, deadline=_SECONDS)
+    if answer.status == 200:
+        return answer.json(url)
+    changed = answer.status in (307, 503)
+    denied = answer.status in (401, 403)
+    raise WebError(
+        "another master leads now" if changed else f"it answers {answer.status}",
+        status=answer.status,
+        where=f"GET {url}",
+        seen="" if changed or denied else answer.text.strip()[:80],
+        todo=(
+            f"permit the user {credentials.username!r} to see frameworks and agents"
+            if denied
+            else "run again when one master leads"
+        ),
+    )
