@@ -58,7 +58,7 @@ class WebError(HoldfastError):
 
 
 class UntrustedError(WebError):
-    """An HTTPS service shows a certificate that is not trusted. Nothing was sent to it."""
+    """An HTTPS service's certificate is not trusted, or cannot be judged. Nothing was sent to it."""
 
 
 class WorldChanged(HoldfastError):

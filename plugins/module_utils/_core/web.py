@@ -99,7 +99,7 @@ def fetch(
         pair = f"{credentials.username}:{credentials.password}".encode()
         headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
     if credentials.ca_file and not os.path.isfile(credentials.ca_file):
-        raise WebError(
+        raise UntrustedError(
             "the file with the authorities' certificates is not there",
             where=credentials.ca_file,
             todo="put it on the host that asks, or name another",

@@ -182,7 +182,7 @@ def test_certificates(tmp_path: Path) -> None:
                 url.replace("127.0.0.1", "localhost") + "/", credentials=web.Credentials(ca_file=str(certificate))
             )
         assert "localhost" in str(error.value)
-        with pytest.raises(WebError) as missing:
+        with pytest.raises(UntrustedError) as missing:
             web.fetch(f"{url}/", credentials=web.Credentials(ca_file=str(tmp_path / "none.pem")))
         assert "none.pem" in str(missing.value) and "is not there" in str(missing.value)
 

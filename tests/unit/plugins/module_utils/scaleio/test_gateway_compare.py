@@ -195,6 +195,8 @@ def test_who_is_unwell() -> None:
         ({"failed_kb": 976562}, ["1 GB of data are failed: no copy is there"]),
         ({"maintenance_kb": 5 * 2**40}, ["5.63 PB of data are on an SDS in maintenance"]),
         ({"rebuild_kb": None}, ["the gateway gives no figure for rebuild"]),
+        # Gateways of 2.0 do not give this one yet.
+        ({"maintenance_kb": None}, []),
         (
             {"degraded_kb": 4, "rebalance_kb": 4},
             ["a rebalance of 4.1 kB runs or waits", "4.1 kB of data are degraded: one copy of two is there"],
