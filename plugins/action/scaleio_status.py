@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import gather
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.status import HEADER, cluster_status
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.status import POOLS_HEADER, cluster_status
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.planning import ClusterAction
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.rendering import render_table
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
@@ -20,9 +20,13 @@ class ActionModule(ClusterAction):
         text, problems, members = [], [], {}
         for cluster, observations in sorted(clusters.items()):
             found = cluster_status(observations, select)
-            members[cluster] = {node.member: node.to_json() for node in found}
-            problems.extend(gather((node.member, problem) for node in found for problem in node.problems))
-            text.append(f"{cluster}: {len(found)} members")
-            text.append(render_table(HEADER, [node.cells for node in found]))
+            members[cluster] = {node.member: node.to_json() for node in found.nodes}
+            problems.extend(f"{cluster}: {problem}" for problem in found.problems)
+            problems.extend(gather((node.member, problem) for node in found.nodes for problem in node.problems))
+            text.append(f"{cluster}: {len(found.nodes)} members")
+            text.append(render_table(found.header, [node.cells for node in found.nodes]))
+            if found.pools is not None:
+                text.append(f"{cluster}: at the gateway")
+                text.append(render_table(POOLS_HEADER, found.pools))
         text.extend(f"  - {problem}" for problem in problems)
         return {"text": "\n".join(text), "problems": problems, "clusters": members}

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: scaleio_node
-short_description: Carry out one phase of a ScaleIO plan on a Mesos agent
+short_description: Carry out one phase of a ScaleIO plan on one host
 version_added: 0.1.0
 description:
-  - Writes the attribute files, restarts the agent when the plan says so, and waits until the leading master shows it with
-    exactly the wanted attributes, all in one call.
+  - On a Mesos agent, writes the attribute files, restarts the agent when the plan says so, and waits until the leading master shows
+    it with exactly the wanted attributes, all in one call.
+  - On the host that talks to the services, starts or restarts the framework's scheduler through Marathon, and waits until every
+    node is in its final state and the gateway shows what is declared.
   - Directly before each step it looks again, and stops when the host is no longer as it was when the step was planned.
   - A phase starts only when every host of the phase before has succeeded, whatever the play ignores or rescues.
   - In check mode the answer comes from the plan, without a connection to the host.
@@ -44,6 +46,7 @@ extends_documentation_fragment:
   - holdfast.stateful.attributes
   - holdfast.stateful.attributes.action
   - holdfast.stateful.mesos.masters
+  - holdfast.stateful.scaleio.services
 seealso:
   - module: holdfast.stateful.scaleio_node_info
   - module: holdfast.stateful.scaleio_plan
@@ -73,6 +76,11 @@ agent:
   returned: when the agent was started or restarted
   type: dict
   sample: {id: 4e3c6523-4a13-449b-9790-3f3819cbd2c9-S0, active: true, attributes: {scaleio-sds-domains: engineering}}
+gateway:
+  description: What the gateway showed at the end, with system, MDM cluster, protection domains, pools, SDSs and devices.
+  returned: when it was waited for
+  type: dict
+  sample: {system: {name: scaleio, id: 5a1e000000000001, version: R2_0.10000.2072}}
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -80,9 +88,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Step
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import Run
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
-from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act import AgentHands
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, credentials
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.act import act
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.act import (
+    NodeHands,
+    act_on_node,
+    act_on_services,
+)
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.arguments import SERVICES
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import is_of_services
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.services import Services, ServicesHands
 
 
 def main() -> None:
@@ -96,21 +110,22 @@ def main() -> None:
             "run": {"type": "dict"},
             "context": {"type": "dict"},
             **MASTERS,
+            **SERVICES,
         },
         required_together=[("cluster", "member", "steps", "run", "context")],
         supports_check_mode=True,
     )
-    machine = Machine()
-    peers = module.params["context"]["peers"]
-    others = [name for member, name in peers.items() if member != module.params["member"]]
-    result = act(
-        machine,
-        AgentHands(machine, module.params["masters"], credentials(module.params), peers=others),
-        [Step.from_json(step) for step in module.params["steps"] or []],
-        Run.from_json(module.params["run"]),
-        cluster=module.params["cluster"],
-        member=module.params["member"],
-    )
+    machine, params = Machine(), module.params
+    steps = [Step.from_json(step) for step in params["steps"] or []]
+    run, where = Run.from_json(params["run"]), {"cluster": params["cluster"], "member": params["member"]}
+    masters, known = params["masters"], credentials(params)
+    if params["services"] and all(map(is_of_services, steps)):
+        services = Services(machine, params["services"], masters, known)
+        result = act_on_services(machine, ServicesHands(services), steps, run, **where)
+    else:
+        peers = params["context"]["peers"]
+        others = [name for member, name in peers.items() if member != params["member"]]
+        result = act_on_node(machine, NodeHands(machine, masters, known, peers=others), steps, run, **where)
     if "msg" in result:
         module.fail_json(**result)
     module.exit_json(**result)

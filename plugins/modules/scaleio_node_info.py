@@ -29,6 +29,10 @@ options:
     description: The host's name in the inventory.
     type: str
     required: true
+  node:
+    description: Whether the host has an agent of the cluster. Without one, O(services) alone are looked at.
+    type: bool
+    default: true
   state:
     description:
       - V(present) declares the layout.
@@ -104,6 +108,7 @@ extends_documentation_fragment:
   - holdfast.stateful.attributes.info
   - holdfast.stateful.mesos.masters
   - holdfast.stateful.mesos.work
+  - holdfast.stateful.scaleio.services
 seealso:
   - module: holdfast.stateful.scaleio_plan
   - module: holdfast.stateful.scaleio_node
@@ -134,7 +139,7 @@ observation:
     schema:
       description: The version of this document.
       type: int
-      sample: 1
+      sample: 2
     cluster:
       description: The cluster's name.
       type: str
@@ -250,6 +255,12 @@ observation:
       description: What the host declares, normalised.
       type: dict
       sample: {state: present, errors: [], warnings: []}
+    services:
+      description:
+        - What Marathon, the scheduler, the leading master and the gateway show, with O(services). C(agent) and all that belongs to it
+          is returned for O(node=true).
+      type: dict
+      sample: {marathon: {error: null}, scheduler: {error: null}, gateway: {error: null}}
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -257,7 +268,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import told_by
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, WORK, credentials
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.observe import observe_node
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.arguments import SERVICES
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.observe import observe_host
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.services import Services
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted import METHODS, echoable, normalise
 
 
@@ -266,6 +279,7 @@ def main() -> None:
         argument_spec={
             "cluster": {"type": "raw", "default": "scaleio"},
             "member": {"type": "str", "required": True},
+            "node": {"type": "bool", "default": True},
             "state": {"type": "str", "choices": ["present", "absent", "rollback"], "default": "present"},
             "sds": {"type": "raw"},
             "sdc": {"type": "raw"},
@@ -282,20 +296,23 @@ def main() -> None:
             "claim_wait": {"type": "float", "default": 30.0},
             **MASTERS,
             **WORK,
+            **SERVICES,
         },
         supports_check_mode=True,
     )
-    wanted = normalise(module.params)
-    module.params = echoable(module.params)
+    wanted = normalise(module.params) if module.params["node"] else None
+    params = module.params = echoable(module.params)
+    machine, known = Machine(), credentials(params)
     with told_by(module.fail_json):
-        observation = observe_node(
-            Machine(),
-            cluster=str(module.params["cluster"]),
-            member=module.params["member"],
-            masters=module.params["masters"],
-            credentials=credentials(module.params),
+        observation = observe_host(
+            machine,
+            cluster=str(params["cluster"]),
+            member=params["member"],
+            masters=params["masters"],
+            credentials=known,
             wanted=wanted,
-            claim_wait=module.params["claim_wait"],
+            services=(Services(machine, params["services"], params["masters"], known) if params["services"] else None),
+            claim_wait=params["claim_wait"],
         )
     module.exit_json(changed=False, observation=observation)
 

@@ -281,6 +281,15 @@ def paths_of(gateway: Document, ip: str) -> set[str]:
     return {device["path"] for _, _, key, device in _each_device(gateway) if ip in _addresses(gateway, key)}
 
 
+def contributions(gateway: Document, ip: str) -> dict[str, dict[str, list[str]]]:
+    """Protection domain -> pool -> paths of the SDS that has this address."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for domain, pool, key, device in _each_device(gateway):
+        if ip in _addresses(gateway, key):
+            found.setdefault(domain, {}).setdefault(pool, []).append(device["path"])
+    return found
+
+
 def _servers(gateway: Document) -> dict[str, dict[str, Any]]:
     """SDSs by each of their addresses; of two at one address (their ports differ) the first."""
     found: dict[str, dict[str, Any]] = {}

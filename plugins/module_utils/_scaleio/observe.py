@@ -19,8 +19,9 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import observe as mesos
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import devices
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.model import SYSTEM
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.services import Services, observe_services
 
-SCHEMA = 1
+SCHEMA = 2
 _BY_ID = "/dev/disk/by-id"
 # A healthy disk answers in milliseconds; one that is dying may hold a program in the kernel.
 _DEVICE_SECONDS = 2.0
@@ -29,36 +30,47 @@ _PROGRAM_SECONDS = 8.0
 _ANY_STATUS = range(-64, 256)
 
 
-def observe_node(
+def observe_host(
     machine: Machine,
     *,
     cluster: str,
     member: str,
     masters: Sequence[str],
     credentials: Credentials,
-    wanted: Mapping[str, Any],
+    wanted: Mapping[str, Any] | None,
+    services: Services | None,
     claim_wait: float = 30.0,
 ) -> dict[str, Any]:
-    """The whole observation of one node.
+    """The whole observation of one host: of its agent, of the services that it talks to, or of both.
 
     :param masters: base addresses of all masters.
-    :param wanted: the normalised declaration, which is handed through.
+    :param wanted: the normalised declaration, which is handed through; None for a host that is no agent's.
+    :param services: how the services are reached; None for a host that does not talk to them.
     :param claim_wait: seconds to wait for an acting call that is at work here; what is seen afterwards is its result.
     """
     end = machine.monotonic() + claim_wait
     locks = (mesos.LOCK, identity.lock_path(SYSTEM, cluster))
     while any(map(machine.is_locked, locks)) and machine.monotonic() < end:
         machine.sleep(0.1)
-    agent = mesos.observe_agent(machine, credentials=credentials)
     return {
         "schema": SCHEMA,
         "cluster": cluster,
         "member": member,
+        **({} if wanted is None else _node(machine, cluster, masters, credentials, wanted)),
+        **({} if services is None else {"services": observe_services(services)}),
+        "claim": identity.observe_claim(machine, SYSTEM, cluster),
+    }
+
+
+def _node(
+    machine: Machine, cluster: str, masters: Sequence[str], credentials: Credentials, wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    agent = mesos.observe_agent(machine, credentials=credentials)
+    return {
         "agent": agent,
         "master": mesos.observe_master(machine, masters, credentials, mesos.identity_of(agent)),
         **observe_devices(machine),
         "identity": identity.read_json(machine, identity.record_path(SYSTEM, cluster)),
-        "claim": identity.observe_claim(machine, SYSTEM, cluster),
         "previous": _previous(machine, cluster),
         "wanted": dict(wanted),
     }

@@ -26,7 +26,14 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity i
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model as attributes
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import plan as mesos
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import gateway_compare, model, preview
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import (
+    FrameworkPlan,
+    Node,
+    plan_framework,
+)
+
+_QUIET_HOSTS = "without taking an agent down"
 
 Observation = Mapping[str, Any]
 Writes = list[tuple[str, "str | None"]]
@@ -164,6 +171,7 @@ class NodePlan:
 
     :param change: how its agent takes the attributes over, as :class:`mesos.Change` has it; ``none`` where it is left alone.
     :param goes_down: whether a running agent goes down for it.
+    :param attributes: the ``scaleio-`` attributes that its agent will run with.
     :param provides: protection domain -> pool -> device paths, as the framework will read them.
     :param devices: the observed devices by those paths.
     """
@@ -175,6 +183,7 @@ class NodePlan:
     goes_down: bool = False
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    attributes: Mapping[str, str] = field(default_factory=dict)
     provides: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     devices: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -208,7 +217,7 @@ def plan_node(
     target = _target(observation, current, select, cluster_domains, node)
     if node.errors or target is None:
         return node
-    node.provides = model.framework_view(target).provides
+    node.attributes, node.provides = target, model.framework_view(target).provides
     pools = [pool for found in node.provides.values() for pool in found]
     if len(pools) > 1:
         node.warnings.append(
@@ -240,6 +249,8 @@ def plan_node(
     if settings["only_new"] and _joined(observation):
         if takeover or writes:
             node.warnings.append("has joined before and is left as it is, although it differs from its declaration")
+            running = agent["running"]
+            node.attributes = owned(agent["files"] if running is None else running["attributes"])
         node.steps = unfinished
         return node
     node.errors.extend(refused)
@@ -287,7 +298,17 @@ def _target(
     layout = model.Layout.from_json(wanted["layout"])
     resolved = _resolve(observation, layout, current, select, node)
     sdc = model.default_sdc(layout.sds, wanted["sdc_default"]) if layout.sdc is None else layout.sdc
-    if not resolved and not sdc and not node.errors:
+    method, mixed = wanted["settings"]["method"], wanted["settings"]["global_pool_mixed"]
+    if method == "global_pool" and (resolved or sdc) and not mixed:
+        node.errors.append(
+            "declares scaleio_sds or scaleio_sdc in a cluster of scaleio_method global_pool: leave them out, or set"
+            " scaleio_global_pool_mixed: true"
+        )
+    if method != "global_pool" and wanted["global_pool_devices"]:
+        node.errors.append(
+            "confirms scaleio_global_pool_devices in a cluster of scaleio_method imperative: name the devices in scaleio_sds"
+        )
+    if method != "global_pool" and not resolved and not sdc and not node.errors:
         node.errors.append(
             "declares neither scaleio_sds nor scaleio_sdc: without attributes the framework takes every unused disk of this"
             " host; declare one of them (scaleio_sdc alone contributes no device), or take the host out of the group"
@@ -645,12 +666,17 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
         error instead of its parts.
     :param select: evaluates a JMESPath expression over devices.
     """
-    observations = sorted(observations, key=lambda o: natural(o["member"]))
-    missing = [f"{o['member']} could not be observed: {o['unreachable']}" for o in observations if "unreachable" in o]
+    everybody = sorted(observations, key=lambda o: natural(o["member"]))
+    missing = [f"{o['member']} could not be observed: {o['unreachable']}" for o in everybody if "unreachable" in o]
     if missing:
         return Plan(cluster, refused=(*missing, "the whole cluster must be visible before anything is changed"))
+    observations = [o for o in everybody if "agent" in o]
+    if not observations:
+        return Plan(cluster, refused=("the cluster has a host for its services, and no agent",))
     problems = [*_settings_errors(observations), *_master_errors(observations)]
     problems.extend(identity_conflicts({o["member"]: o["identity"] for o in observations}))
+    front, found = _front(everybody, observations[0]["wanted"]["settings"]["method"])
+    problems.extend(found)
     if problems:
         return Plan(cluster, refused=tuple(problems))
     unavailable = observations[0]["wanted"]["settings"]["max_unavailable"]
@@ -659,6 +685,8 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     # Whoever is down is brought back before anybody else goes down, so all peers count.
     others_at_least = len(set(peers.values())) - unavailable
     domains = declared_domains(observations)
+    if front is not None and observations[0]["wanted"]["settings"]["method"] == "global_pool":
+        domains.append(front["services"]["wanted"]["protection_domain"])
     ordinals = assign_ordinals(
         {o["member"]: None if o["identity"] is None else o["identity"]["ordinal"] for o in observations}
     )
@@ -680,17 +708,106 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
             f"{', '.join(unshown)}: the agent runs, and the leading master does not show it as active (it may have taken over"
             f" a moment ago); no agent goes down while the master shows fewer than {others_at_least} of the others"
         )
+    framework = FrameworkPlan()
+    if front is not None and not refused:
+        members, found = framework_nodes(observations, nodes, front["services"])
+        refused.extend(found)
+        framework = plan_framework(front["member"], front["services"], members)
+        refused.extend(framework.errors)
+    warnings = [*warnings, *framework.warnings, *doubts]
+    notes = tuple(f"{cluster}: {note}" for note in framework.notes)
     if refused or limits:
-        return Plan(cluster, refused=(*refused, *limits), warnings=(*warnings, *doubts))
+        return Plan(cluster, refused=(*refused, *limits), warnings=tuple(warnings), notes=notes)
+    rollout = _phases(nodes, max(room, 1), serving)
+    if front is not None and framework.quiet is not None:
+        rollout = _quietly(rollout, front["member"], framework.quiet)
     return Plan(
         cluster,
-        phases=tuple(_phases(nodes, max(room, 1), serving)),
-        warnings=(*warnings, *doubts),
+        phases=(*rollout, *framework.phases),
+        warnings=tuple(warnings),
+        notes=notes,
         context={
             "peers": peers,
             "restarts": {node.member: node.change for node in nodes if node.steps},
         },
     )
+
+
+def _front(observations: Sequence[Observation], method: str) -> tuple[Observation | None, list[str]]:
+    """The host that talks to Marathon, scheduler and gateway, if the cluster has one, and what is wrong about that."""
+    found = [o for o in observations if o.get("services")]
+    if len(found) > 1:
+        names = ", ".join(o["member"] for o in found)
+        return None, [
+            f"{names}: one host of a cluster talks to its gateway; leave one in the group of scaleio_gateway_group"
+        ]
+    if found:
+        return found[0], []
+    if method == "global_pool":
+        return None, [
+            "scaleio_method is global_pool and no host is in the group of scaleio_gateway_group: what the framework has taken is seen"
+            " at the gateway alone; put the host into the group that reaches it"
+        ]
+    return None, []
+
+
+def framework_nodes(
+    observations: Sequence[Observation], nodes: Sequence[NodePlan], services: Mapping[str, Any]
+) -> tuple[list[Node], list[str]]:
+    """The members as the framework will meet them, and what is wrong with the confirmations of their disks."""
+    by_member = {observation["member"]: observation for observation in observations}
+    found, problems = [], []
+    for node in nodes:
+        observation = by_member[node.member]
+        if _gone(observation):
+            continue
+        hostname, ip = addresses(observation)
+        view = model.framework_view(node.attributes)
+        taken: list[preview.Exposed] = []
+        if not view.imperative:
+            contributed = _contributed(services["gateway"], ip)
+            taken, stale = preview.exposed(observation, contributed, observation["wanted"]["global_pool_devices"])
+            problems.extend((node.member, problem) for problem in stale)
+        found.append(
+            Node(
+                member=node.member,
+                hostname=hostname,
+                ip=ip,
+                provides=view.provides,
+                imperative=view.imperative,
+                attributes=node.attributes,
+                persona=node.attributes.get(model.PERSONA, ""),
+                exposed=tuple(taken),
+            )
+        )
+    return found, gather(problems)
+
+
+def addresses(observation: Observation) -> tuple[str, str]:
+    """The host name by which master and framework know an agent, and its address; of one that never ran, as it is set up."""
+    agent = observation["agent"]
+    entries = sorted(observation["master"]["agents"], key=lambda entry: not entry["active"])
+    running = agent["running"] or {}
+    names = [running.get("hostname", ""), *(entry["hostname"] for entry in entries), agent["flags"].get("hostname", "")]
+    pids = [running.get("pid", ""), *(entry["pid"] for entry in entries)]
+    pid = next(filter(None, pids), "")
+    ip = pid.rpartition("@")[2].rpartition(":")[0].strip("[]")
+    return next(filter(None, names), observation["member"]), ip or agent["flags"].get("ip", "")
+
+
+def _contributed(gateway: Mapping[str, Any], ip: str) -> set[str]:
+    """The paths that the gateway shows as devices of an address."""
+    if not ip or gateway["error"]:
+        return set()
+    return gateway_compare.paths_of(gateway, ip)
+
+
+def _quietly(phases: Iterable[Phase], front: str, quiet: Step) -> Iterator[Phase]:
+    """Nobody is taken out of service before data is at rest and has all its copies."""
+    for phase in phases:
+        if phase.name != _QUIET_HOSTS:
+            yield Phase("a quiet gateway", {front: (quiet,)})
+        yield phase
 
 
 def in_service(observation: Observation) -> bool:
@@ -749,7 +866,7 @@ def _phases(nodes: Sequence[NodePlan], unavailable: int, serving: Collection[str
     """
     quiet = {node.member: tuple(node.steps) for node in nodes if node.steps and not node.goes_down}
     if quiet:
-        yield Phase("without taking an agent down", quiet)
+        yield Phase(_QUIET_HOSTS, quiet)
     rolling = sorted(
         (node for node in nodes if node.goes_down),
         key=lambda node: (node.member in serving, natural(node.rack), natural(node.member)),

@@ -72,12 +72,19 @@ def exposed(
         else:
             verdict, why = UNCONFIRMED, device["taken_because"]
         found.append(Exposed(member, path, device["size_bytes"], verdict, why))
-    known = {name for device in devices for name in (device["path"], *device["names"])}
-    for offer in dict.fromkeys(rule["offers"]):
-        if offer not in known and offer not in contributed:
+    paths = {device["path"] for device in devices}
+    for offer in offered(observation):
+        if offer not in paths and offer not in contributed:
             why = "the framework reads this name out of fdisk's output, and no block device has it"
             found.append(Exposed(member, offer, 0, IN_USE, why))
     return found, _stale(confirmed, devices, contributed)
+
+
+def offered(observation: Mapping[str, Any]) -> list[str]:
+    """What the rule takes from a host: paths of devices, and names that are none."""
+    taken = [device["path"] for device in observation["devices"] if device["taken"]]
+    known = {name for device in observation["devices"] for name in (device["path"], *device["names"])}
+    return [*taken, *(offer for offer in dict.fromkeys(observation["framework"]["offers"]) if offer not in known)]
 
 
 def _path(request: str, devices: Sequence[Mapping[str, Any]]) -> str | None:

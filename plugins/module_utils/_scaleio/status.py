@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compares the four places where an agent's attributes stand: declared, on disk, reported, registered. Pure."""
+"""Compares the layers in which a member stands: declared, on disk, reported by its agent, registered at the master, known to the
+framework, shown by the gateway. Pure."""
 
 from __future__ import annotations
 
@@ -10,28 +11,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework_model, gateway_compare, model
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import preview as previews
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import Node, declaration
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import (
+    NodePlan,
     Observation,
     Selector,
     declared_domains,
     declared_files,
     exposed_devices,
+    framework_nodes,
     natural,
     owned,
 )
 
-HEADER = ("member", "agent", "declared", "on disk", "reported", "registered", "the framework would take")
+HEADER = ("member", "agent", "declared", "on disk", "reported", "registered")
+SERVICES_HEADER = ("framework", "gateway")
+EXPOSED_HEADER = ("the framework would take",)
+POOLS_HEADER = ("protection domain", "pool", "SDSs", "devices", "capacity")
 
 
 @dataclass(frozen=True)
 class NodeStatus:
     """One member, compared.
 
-    :param cells: its row below :data:`HEADER`.
+    :param cells: its row below the header of :class:`ClusterStatus`.
     :param problems: everything that a user must look at, as sentences.
-    :param layers: ``declared``, ``on_disk``, ``reported``, ``registered``: attribute name -> value, or None where that
-        place could not be read.
+    :param layers: ``declared``, ``on_disk``, ``reported``, ``registered``: attribute name -> value; ``framework``: what the scheduler
+        knows of it; ``gateway``: protection domain -> pool -> paths. None where that place could not be read.
     """
 
     member: str
@@ -43,24 +51,164 @@ class NodeStatus:
         return {"member": self.member, "problems": list(self.problems), "layers": dict(self.layers)}
 
 
-def cluster_status(observations: Sequence[Observation], select: Selector) -> list[NodeStatus]:
+@dataclass(frozen=True)
+class ClusterStatus:
+    """One cluster, compared.
+
+    :param header: of the members' table; the columns of framework and gateway are there where a host talks to them.
+    :param problems: what concerns no single member.
+    :param pools: the rows below :data:`POOLS_HEADER`; None where the gateway was not seen.
+    """
+
+    header: tuple[str, ...]
+    nodes: tuple[NodeStatus, ...]
+    problems: tuple[str, ...] = ()
+    pools: tuple[tuple[str, ...], ...] | None = None
+
+
+def cluster_status(observations: Sequence[Observation], select: Selector) -> ClusterStatus:
     """Every member's status, also of those that could not be reached."""
     observations = sorted(observations, key=lambda o: natural(o["member"]))
-    domains = declared_domains([o for o in observations if "unreachable" not in o])
-    return [node_status(observation, select, domains) for observation in observations]
+    seen = [o for o in observations if "agent" in o]
+    domains = declared_domains(seen)
+    services = next((o["services"] for o in observations if o.get("services")), None)
+    files = {o["member"]: declared_files(o, select, [*domains, *_global_domain(services)]) for o in seen}
+    layers = None if services is None else _ServicesLayers.of(services, seen, files)
+    nodes = [
+        _node_status(o, files.get(o["member"], (None, [])), layers)
+        for o in observations
+        if "agent" in o or "unreachable" in o
+    ]
+    if layers is None:
+        return ClusterStatus((*HEADER, *EXPOSED_HEADER), tuple(nodes))
+    header = (*HEADER, *SERVICES_HEADER, *EXPOSED_HEADER)
+    return ClusterStatus(header, tuple(nodes), tuple(layers.problems), layers.pools())
 
 
-def node_status(observation: Observation, select: Selector, cluster_domains: Sequence[str]) -> NodeStatus:
+def _global_domain(services: Mapping[str, Any] | None) -> list[str]:
+    return [] if services is None else [services["wanted"]["protection_domain"]]
+
+
+@dataclass(frozen=True)
+class _ServicesLayers:
+    """The layers of framework and gateway, for all members."""
+
+    services: Mapping[str, Any]
+    nodes: Mapping[str, Node]
+    declared: gateway_compare.Declared
+    problems: Sequence[str]
+    missing: Sequence[gateway_compare.Finding]
+    strangers: Sequence[gateway_compare.Finding]
+
+    @classmethod
+    def of(
+        cls,
+        services: Mapping[str, Any],
+        seen: Sequence[Observation],
+        files: Mapping[str, tuple[Mapping[str, str] | None, list[str]]],
+    ) -> _ServicesLayers:
+        plans = [
+            NodePlan(o["member"], "", attributes=files[o["member"]][0] or owned(o["agent"]["files"])) for o in seen
+        ]
+        nodes, problems = framework_nodes(seen, plans, services)
+        declared = declaration(nodes, services["wanted"])
+        gateway, scheduler = services["gateway"], services["scheduler"]
+        whole = [*services["wanted"]["errors"], *problems]
+        whole += [
+            str(services[part]["error"])
+            for part in ("marathon", "mesos_framework", "gateway")
+            if services[part]["error"]
+        ]
+        if services["marathon"]["app"] is None and not services["marathon"]["error"]:
+            whole.append(
+                f"the framework's app {services['wanted']['app']} is not there: the framework has not been started"
+            )
+        elif scheduler["error"]:
+            whole.append(str(scheduler["error"]))
+        whole += [
+            finding.sentence
+            for finding in framework_model.troubles(scheduler, services["mesos_framework"], services["agents"])
+            if services["marathon"]["app"] is not None
+        ]
+        missing: list[gateway_compare.Finding] = []
+        strangers: list[gateway_compare.Finding] = []
+        if not gateway["error"]:
+            missing = gateway_compare.missing_at_gateway(declared, gateway)
+            strangers = gateway_compare.strangers_at_gateway(declared, gateway)
+            whole += [finding.sentence for finding in gateway_compare.unwell(gateway)]
+            whole += gateway_compare.disturbances(gateway["activity"])
+            whole += [finding.sentence for finding in (*missing, *strangers) if not finding.host]
+        return cls(services, {node.member: node for node in nodes}, declared, whole, missing, strangers)
+
+    def cells(self, member: str, problems: list[str]) -> tuple[str, str]:
+        """A member's cells of framework and gateway; what they are about is added to its problems."""
+        node = self.nodes.get(member)
+        if node is None:
+            return "?", "?"
+        return self._framework(node, problems), self._gateway(node, problems)
+
+    def _framework(self, node: Node, problems: list[str]) -> str:
+        if self.services["marathon"]["app"] is None and not self.services["marathon"]["error"]:
+            return "none"
+        nodes = self.services["scheduler"]["nodes"]
+        if nodes is None:
+            return "?"
+        if node.hostname not in nodes:
+            problems.append("is not known to the framework")
+            return "unknown"
+        known = nodes[node.hostname]
+        if known["state"] != framework_model.FINAL_STATE:
+            problems.append(f"at the framework it {known['state_text']} (state {known['state']})")
+            return f"state {known['state']}"
+        return "runs"
+
+    def _gateway(self, node: Node, problems: list[str]) -> str:
+        if self.services["gateway"]["error"]:
+            return "?"
+        found = [f.sentence for f in (*self.missing, *self.strangers) if f.host == node.member]
+        problems.extend(found)
+        if not found:
+            return "same"
+        return "differs" if gateway_compare.find_sds(self.services["gateway"], node.ip) else "none"
+
+    def layers(self, member: str) -> dict[str, Any]:
+        """The member's layers of framework and gateway."""
+        node = self.nodes.get(member)
+        if node is None:
+            return {"framework": None, "gateway": None}
+        nodes, gateway = self.services["scheduler"]["nodes"], self.services["gateway"]
+        return {
+            "framework": None if nodes is None else nodes.get(node.hostname, {}),
+            "gateway": None if gateway["error"] else gateway_compare.contributions(gateway, node.ip),
+        }
+
+    def pools(self) -> tuple[tuple[str, ...], ...] | None:
+        """What the gateway shows, a row for each pool."""
+        if self.services["gateway"]["error"]:
+            return None
+        rows = []
+        for domain, held in self.services["gateway"]["domains"].items():
+            for pool, inside in held["pools"].items():
+                devices = [device for found in inside["devices"].values() for device in found]
+                kb = sum(device["capacity_kb"] or 0 for device in devices)
+                count = sum(bool(found) for found in inside["devices"].values())
+                rows.append((domain, pool, str(count), str(len(devices)), gateway_compare.size(kb)))
+        return tuple(rows)
+
+
+def _node_status(
+    observation: Observation,
+    files: tuple[Mapping[str, str] | None, Sequence[str]],
+    services: _ServicesLayers | None,
+) -> NodeStatus:
     """One member's status."""
     member = observation["member"]
     if "unreachable" in observation:
-        return NodeStatus(
-            member,
-            (member, "unreachable", "?", "?", "?", "?", "?"),
-            (f"could not be observed: {observation['unreachable']}",),
-        )
+        unknown = ("?",) * (7 if services is not None else 5)
+        problem = f"could not be observed: {observation['unreachable']}"
+        return NodeStatus(member, (member, "unreachable", *unknown), (problem,))
     agent, master = observation["agent"], observation["master"]
-    declared, errors = declared_files(observation, select, cluster_domains)
+    declared, errors = files
     on_disk = owned(agent["files"])
     running = agent["running"]
     reported = None if running is None else owned(running["attributes"])
@@ -76,14 +224,19 @@ def node_status(observation: Observation, select: Selector, cluster_domains: Seq
         _compare("reported by the agent", reported, "on disk", on_disk, problems)
     if registered is not None and reported is not None:
         _compare("registered at the master", registered, "reported by the agent", reported, problems)
-    taken = _exposed(observation, registered if registered is not None else reported)
-    if taken:
-        # Onboarding leaves alone whoever has joined before.
-        book = "onboard" if observation["identity"] is None else "scaleio_imperative"
-        problems.append(
-            f"is known to the master without imperative attributes: the framework would take {', '.join(taken)};"
-            f" bring the host in with the playbook {book} before the framework starts"
-        )
+    node = None if services is None else services.nodes.get(member)
+    if node is not None and not node.imperative and observation["wanted"]["settings"]["method"] == "global_pool":
+        taken = [one.path for one in node.exposed if one.verdict in (previews.IN_USE, previews.UNCONFIRMED)]
+        problems.extend(f"{one.path} is {one.verdict}: {one.why}" for one in node.exposed if one.path in taken)
+    else:
+        taken = _exposed(observation, registered if registered is not None else reported)
+        if taken:
+            # Onboarding leaves alone whoever has joined before.
+            book = "onboard" if observation["identity"] is None else "scaleio_imperative"
+            problems.append(
+                f"is known to the master without imperative attributes: the framework would take {', '.join(taken)};"
+                f" bring the host in with the playbook {book} before the framework starts"
+            )
     cells = (
         member,
         state,
@@ -91,9 +244,16 @@ def node_status(observation: Observation, select: Selector, cluster_domains: Seq
         _against(on_disk, declared),
         _against(reported, on_disk),
         _against(registered, reported),
+        *(() if services is None else services.cells(member, problems)),
         ", ".join(taken) or "nothing",
     )
-    layers = {"declared": declared, "on_disk": on_disk, "reported": reported, "registered": registered}
+    layers: dict[str, Any] = {
+        "declared": declared,
+        "on_disk": on_disk,
+        "reported": reported,
+        "registered": registered,
+        **({} if services is None else services.layers(member)),
+    }
     return NodeStatus(member, cells, tuple(problems), layers)
 
 

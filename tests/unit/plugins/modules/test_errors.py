@@ -55,7 +55,7 @@ class Module:
     [
         (mesos_agent_info, "observe_agent"),
         (mesos_agent_attributes, "set_attributes"),
-        (scaleio_node_info, "observe_node"),
+        (scaleio_node_info, "observe_host"),
         (marathon_app, "set_app"),
     ],
     ids=["mesos_agent_info", "mesos_agent_attributes", "scaleio_node_info", "marathon_app"],

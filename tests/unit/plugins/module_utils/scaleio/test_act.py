@@ -19,14 +19,13 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core import ide
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan, Step, report
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import ANONYMOUS
-from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act import AgentHands
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import (
     LOCK,
     identity_of,
     observe_agent,
     observe_master,
 )
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.act import act
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.act import NodeHands, act_on_node
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import plan_cluster
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import Died
@@ -70,8 +69,8 @@ def carry_out(machine: LiveMachine, plan: Plan, plan_id: str, *supersedes: str) 
     for index, phase in enumerate(plan.phases, 1):
         run = identity.Run(plan_id, CONTROLLER, index, len(plan.phases), tuple(phase.steps), supersedes)
         assert plan.context["peers"] == {"agent01": "agent01"}
-        hands = AgentHands(machine, MASTERS, ANONYMOUS)
-        results.append(act(machine, hands, phase.steps["agent01"], run, cluster="scaleio", member="agent01"))
+        hands = NodeHands(machine, MASTERS, ANONYMOUS)
+        results.append(act_on_node(machine, hands, phase.steps["agent01"], run, cluster="scaleio", member="agent01"))
     return results
 
 
@@ -267,7 +266,7 @@ def test_nothing_but_the_files_themselves_is_ever_seen_in_the_configuration_tree
     target.write_text(values[0])
     aside = str(tmp_path / "staging") if staging != "/dev/shm" else f"/dev/shm/{tmp_path.name}"
     monkeypatch.setattr(identity, "STAGING", aside)
-    hands = AgentHands(Machine(), MASTERS, ANONYMOUS)
+    hands = NodeHands(Machine(), MASTERS, ANONYMOUS)
     seen: set[str] = set()
     read: set[str] = set()
     done = threading.Event()

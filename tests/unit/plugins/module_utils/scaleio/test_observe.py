@@ -186,22 +186,23 @@ def test_a_whole_node() -> None:
     machine.after(2.0, lambda: machine.lock("/var/lib/holdfast/scaleio/scaleio.lock", held=False))
 
     def whole() -> dict[str, Any]:
-        return observe.observe_node(
+        return observe.observe_host(
             machine,
             cluster="scaleio",
             member="agent01",
             masters=["http://m1:5050"],
             credentials=ANONYMOUS,
             wanted={"state": "present"},
+            services=None,
         )
 
     found = whole()
     assert 2.0 <= machine.clock < 2.5
     assert list(found) == [
-        "schema", "cluster", "member", "agent", "master", "devices", "devices_error", "framework", "identity", "claim",
-        "previous", "wanted",
+        "schema", "cluster", "member", "agent", "master", "devices", "devices_error", "framework", "identity", "previous",
+        "wanted", "claim",
     ]  # fmt: skip
-    assert (found["schema"], found["identity"], found["claim"], found["previous"]) == (1, record, None, None)
+    assert (found["schema"], found["identity"], found["claim"], found["previous"]) == (2, record, None, None)
     assert found["wanted"] == {"state": "present"}
     assert json.loads(json.dumps(found)) == found
     assert machine.effects == []

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.status import (
+    EXPOSED_HEADER,
     HEADER,
     NodeStatus,
     cluster_status,
@@ -31,11 +32,11 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
 
 
 def status(found: Mapping[str, Any], *others: Mapping[str, Any]) -> NodeStatus:
-    return next(node for node in cluster_status([found, *others], select) if node.member == found["member"])
+    return next(node for node in cluster_status([found, *others], select).nodes if node.member == found["member"])
 
 
 def row(found: Mapping[str, Any]) -> dict[str, str]:
-    return dict(zip(HEADER, status(found).cells))
+    return dict(zip((*HEADER, *EXPOSED_HEADER), status(found).cells))
 
 
 def entry(attributes: Mapping[str, Any], *, active: bool = True, agent_id: str = "S1") -> dict[str, Any]:
@@ -143,7 +144,7 @@ def test_a_declaration_with_errors_is_not_compared() -> None:
 
 
 def test_hosts_that_are_down_are_named_and_the_others_are_compared() -> None:
-    nodes = cluster_status([unseen("agent10", "timed out"), observation("agent2", agent=agent(QE_FILES))], select)
+    nodes = cluster_status([unseen("agent10", "timed out"), observation("agent2", agent=agent(QE_FILES))], select).nodes
     assert [node.member for node in nodes] == ["agent2", "agent10"]
     assert nodes[1].problems == ("could not be observed: timed out",)
     assert nodes[1].cells == ("agent10", "unreachable", "?", "?", "?", "?", "?")
