@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Step
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Outcome, Step
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import (
     DeadlineError,
     HoldfastError,
@@ -39,6 +39,7 @@ class AppHands:
     :param shown: the app as it was seen last; None when there was none.
     :param deployment: ID of the last deployment that was begun here.
     :param stopped: IDs of the deployments that stayed half done because of ``force``.
+    :param accepted: the step that Marathon has accepted last, whether or not its deployment came to an end.
     """
 
     web: Marathon
@@ -48,6 +49,8 @@ class AppHands:
     shown: dict[str, Any] | None = field(default=None, init=False)
     deployment: str | None = field(default=None, init=False)
     stopped: list[str] = field(default_factory=list, init=False)
+    accepted: Step | None = field(default=None, init=False)
+    _step: Step | None = field(default=None, init=False)
 
     def look(self, _parts: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The part of the world that conditions ask for: ``app``."""
@@ -65,7 +68,14 @@ class AppHands:
             "remove_app": self._remove,
             "restart_app": self._restart,
         }
+        self._step = step
         effects[step.kind](step.args)
+
+    def reckon(self, outcome: Outcome) -> Outcome:
+        """What became of the steps, where one that Marathon has accepted counts as done although its end was not seen."""
+        if outcome.error is None or outcome.failed is None or outcome.failed is not self.accepted:
+            return outcome
+        return Outcome([*outcome.steps, outcome.failed], outcome.error)
 
     # -- effects --------------------------------------------------------------------------------------------------
 
@@ -103,7 +113,7 @@ class AppHands:
         path = f"/v2/apps{args['app']}"
         answer = self._unlocked("DELETE", path, None, args)
         if answer.status != 404:
-            self.deployment = str(self._good(answer, "DELETE", path, "deploymentId"))
+            self._begun(str(self._good(answer, "DELETE", path, "deploymentId")))
         self.wait_until_gone(args["deployment_timeout"])
 
     def _body(self, app: model.App) -> dict[str, Any]:
@@ -184,8 +194,11 @@ class AppHands:
     # -- waiting --------------------------------------------------------------------------------------------------
 
     def _follow(self, deployment: str | None, args: Mapping[str, Any], before: set[str] | None = None) -> None:
-        self.deployment = deployment
+        self._begun(deployment)
         self.wait_until_settled(args["deployment_timeout"], before)
+
+    def _begun(self, deployment: str | None) -> None:
+        self.deployment, self.accepted = deployment, self._step
 
     def wait_until_settled(self, timeout: float, before: set[str] | None = None) -> None:
         """Poll until no deployment concerns the app and exactly as many tasks run as it has instances.
@@ -258,5 +271,11 @@ class AppHands:
         return DeadlineError(
             f"the app {self.app_id} was not running as declared after {timeout:g} s",
             seen="; ".join(filter(None, words)),
-            todo="mend what it says and run again; Marathon goes on trying until then",
+            todo=(
+                "mend what it says and run again; Marathon goes on trying until then"
+                + (
+                    "; a change of the app itself needs force: true, which ends this deployment"
+                    * bool(app["deployments"])
+                )
+            ),
         )

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Outcome, converge
@@ -39,13 +39,12 @@ def set_app(
     since = _moment(web, started_since)
     hands = AppHands(web, wanted.id, wanted, secrets)
     steps = plan_app(wanted, hands.look()["app"], policy, since)
-    if not steps:
-        hands.wait_until_settled(policy.deployment_timeout)
     outcome = converge(steps, observe=hands.look, execute=hands.execute, check_mode=check_mode)
-    if steps and not check_mode and outcome.error is None:
+    if not steps:
+        outcome.error = _error_of(lambda: hands.wait_until_settled(policy.deployment_timeout))
+    elif not check_mode and outcome.error is None and plan_app(wanted, hands.shown, policy, since):
         # What Marathon keeps in another form than it was sent would be changed again by every run.
-        again = plan_app(wanted, hands.shown, policy, since)
-        outcome.error = _not_kept(wanted, hands.shown) if again else None
+        outcome.error = _not_kept(wanted, hands.shown)
     return _result(hands, outcome)
 
 
@@ -57,13 +56,22 @@ def remove_app(web: Marathon, app_id: Any, *, policy: Policy, check_mode: bool) 
     """
     hands = AppHands(web, model.declared_id(app_id))
     steps = plan_removal(hands.app_id, hands.look()["app"], policy)
+    outcome = converge(steps, observe=hands.look, execute=hands.execute, check_mode=check_mode)
     if not steps:
-        hands.wait_until_gone(policy.deployment_timeout)
-    return _result(hands, converge(steps, observe=hands.look, execute=hands.execute, check_mode=check_mode))
+        outcome.error = _error_of(lambda: hands.wait_until_gone(policy.deployment_timeout))
+    return _result(hands, outcome)
+
+
+def _error_of(wait: Callable[[], None]) -> HoldfastError | None:
+    try:
+        wait()
+    except HoldfastError as error:
+        return error
+    return None
 
 
 def _result(hands: AppHands, outcome: Outcome) -> dict[str, Any]:
-    result = outcome.result()
+    result = hands.reckon(outcome).result()
     if "msg" in result:
         result["msg"] = hands.web.hide(result["msg"])
     return {**result, "app": hands.shown, "deployment": hands.deployment, "stopped_deployments": hands.stopped}

@@ -315,7 +315,7 @@ FIELDS: Mapping[str, Field] = {
     "cmd": Field(_text),
     "constraints": Field(_each(_constraint), _set_of(_normal_constraint), ([],)),
     "container": Field(_object(type=_one_of("DOCKER", "MESOS"), portMappings=_each(_object())), _normal_container),
-    "cpus": Field(_number(0), plain, (1,)),
+    "cpus": Field(_number(0.001), plain, (1,)),
     "dependencies": Field(_each(_dependency), _normal_paths, ([],)),
     "disk": Field(_number(0), plain, (0,)),
     "env": Field(_values(_environment, "a variable"), plain, ({},)),

@@ -97,6 +97,7 @@ def declare(app_id: Any, given: Mapping[str, Any], secrets: Mapping[str, Any]) -
         raise _refused("cmd", "is missing: declare cmd or args, or a container that brings its own command")
     if "upgradeStrategy" in found:
         found["upgradeStrategy"] = fields.FIELDS["upgradeStrategy"].normal(found["upgradeStrategy"])
+    _check_single_instance(found)
     _check_secrets(found, secrets)
     return App(path, fields.plain(found), tuple(sorted(secrets)))
 
@@ -114,6 +115,20 @@ def _current_spelling(given: dict[str, Any]) -> dict[str, Any]:
             raise _refused(old, f"must be a list, and is {fields.kind(values)}")
         found[new] = [{"uri" if old == "uris" else "port": value} for value in values]
     return found
+
+
+def _check_single_instance(found: Mapping[str, Any]) -> None:
+    """The label that forbids a second instance even for a moment (marathon api/v2/validation/SchedulingValidation.scala)."""
+    if found.get("labels", {}).get("MARATHON_SINGLE_INSTANCE_APP") != "true":
+        return
+    if found.get("instances", 1) > 1:
+        raise _refused("instances", "is more than 1, and the label MARATHON_SINGLE_INSTANCE_APP allows one")
+    if any(found.get("upgradeStrategy", {"": 1}).values()):
+        raise _refused(
+            "upgradeStrategy",
+            "must be {maximumOverCapacity: 0, minimumHealthCapacity: 0} with the label MARATHON_SINGLE_INSTANCE_APP: the old"
+            " task ends before the new one starts",
+        )
 
 
 def _check_secrets(found: Mapping[str, Any], secrets: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors imp
 from ansible_collections.holdfast.stateful.plugins.module_utils._marathon import fields, model
 
 CMD = {"cmd": "./x"}
+SINGLE = {"labels": {"MARATHON_SINGLE_INSTANCE_APP": "true"}}
 
 
 def refusal(app: dict[str, Any], secrets: dict[str, Any] | None = None, app_id: Any = "/a") -> str:
@@ -73,6 +74,16 @@ SHAPE = "must look like [hostname, UNIQUE] or [rack, LIKE, 'r[1-3]']"
         ({**CMD, "instances": float("nan")}, "(instances): must be a whole number, and is the number nan"),
         ({**CMD, "cpus": "lots"}, "(cpus): must be a number, and is the text 'lots'"),
         ({**CMD, "mem": {"mib": 1}}, "(mem): must be a number, and is a dictionary"),
+        ({**CMD, "cpus": 0}, "(cpus): must be a number of at least 0.001, and is 0"),
+        (
+            {**CMD, **SINGLE},
+            "(upgradeStrategy): must be {maximumOverCapacity: 0, minimumHealthCapacity: 0} with the label",
+        ),
+        ({**CMD, **SINGLE, "upgradeStrategy": {"maximumOverCapacity": 0}}, "(upgradeStrategy): must be"),
+        (
+            {**CMD, **SINGLE, "instances": 2},
+            "(instances): is more than 1, and the label MARATHON_SINGLE_INSTANCE_APP allows",
+        ),
         ({**CMD, "backoffFactor": 0.5}, "(backoffFactor): must be a number of at least 1, and is 0.5"),
         ({**CMD, "requirePorts": "yes"}, "(requirePorts): must be true or false, and is the text 'yes'"),
         (
@@ -187,6 +198,11 @@ def test_a_secret_that_stands_elsewhere_too(field: str) -> None:
 )
 def test_secrets_that_are_refused(app: dict[str, Any], secrets: dict[str, Any], sentence: str) -> None:
     assert refusal(app, secrets) == sentence
+
+
+def test_a_single_instance_without_overlap() -> None:
+    one_after_another = {"maximumOverCapacity": 0, "minimumHealthCapacity": 0}
+    assert model.declare("/a", {**CMD, **SINGLE, "upgradeStrategy": one_after_another, "instances": 1}, {})
 
 
 def test_a_declaration_survives_json_and_holds_no_secret() -> None:
