@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import disks
+from lab import disks, services
 from lab.inventory import AGENTS, MASTERS, Host
 from lab.machine import LabError, Machine, run
 from lab.state import State
@@ -112,6 +112,7 @@ def files(host: Host, hosts: Mapping[str, Host], prefix: str) -> dict[str, str]:
         settings["quorum"] = str(len(masters) // 2 + 1)
     made = {f"etc/mesos-{daemon}/{name}": f"{value}\n" for name, value in settings.items()}
     made["etc/mesos/zk"] = "zk://" + ",".join(f"{name}:2181" for name in masters) + "/mesos\n"
+    made |= services.files(host, hosts, {name: address(prefix, other) for name, other in hosts.items()})
     made["etc/machine-id"] = uuid.uuid5(uuid.NAMESPACE_DNS, f"{host.name}.holdfast-lab").hex + "\n"
     return made
 
@@ -196,6 +197,10 @@ def prepare(state: State, host: Host, hosts: Mapping[str, Host], product: Sequen
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+    services.certify(host, address(state.prefix(), host), state.root, folder / "files")
+    for path in services.SECRETS:
+        if (folder / "files" / path).exists():
+            (folder / "files" / path).chmod(0o600)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 

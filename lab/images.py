@@ -23,9 +23,12 @@ REPOSITORY = "localhost/holdfast-lab"
 LABEL = "holdfast.lab.image"
 
 IMAGE = ROOT / "lab" / "image"
-PRODUCTS = tuple(sorted((ROOT / "lab" / "simulators").glob("*/rootfs")))
+SIMULATORS = ROOT / "lab" / "simulators"
+PRODUCTS = tuple(sorted(SIMULATORS.glob("*/rootfs")))
+# A tree that the framework's mirror makes a package of -> where it expects it.
+PACKED = {SIMULATORS / "scaleio_gateway" / "sds": "usr/lib/scaleio-simulator/packages/emc-scaleio-sds"}
 
-PACKAGES = "e2fsprogs,fdisk,iproute2,locales,lvm2,openssh-server,procps,python3,sudo,systemd,systemd-sysv"
+PACKAGES = "curl,e2fsprogs,fdisk,iproute2,locales,lvm2,openssh-server,procps,python3,sudo,systemd,systemd-sysv"
 MIRROR = "http://deb.debian.org/debian"
 ARCHIVE = "http://archive.debian.org/debian"
 
@@ -106,7 +109,8 @@ def ensure(machine: Machine, state: Path, releases: Iterable[str]) -> dict[str, 
     """
     bases = {release: fingerprint((), *recipe(release, "", ())) for release in sorted(set(releases))}
     names = {
-        release: f"{REPOSITORY}:{release}-{fingerprint((IMAGE, *PRODUCTS), base)}" for release, base in bases.items()
+        release: f"{REPOSITORY}:{release}-{fingerprint((IMAGE, *PRODUCTS, *PACKED), base)}"
+        for release, base in bases.items()
     }
     missing = [release for release, name in names.items() if not _exists(name)]
     if missing:
@@ -185,6 +189,8 @@ def _build(machine: Machine, release: str, base: str, name: str, folder: Path) -
             (context / target).mkdir()
             for tree in trees:
                 copy(tree, context / target)
+        for tree, place in PACKED.items():
+            copy(tree, context / "product" / place)
         argv = ["build", "--quiet", "--network", "none", "--build-arg", f"BASE={base}", "--label", f"{LABEL}={release}"]
         machine.podman(*argv, "--file", IMAGE / "Containerfile", "--tag", name, context)
     _remove_older(machine, release, (base, name))
@@ -195,6 +201,7 @@ def copy(tree: Path, target: Path) -> None:
     for merged in ("bin", "sbin", "lib"):
         if (tree / merged).exists():
             raise LabError(f"{tree / merged}: it would replace the image's link /{merged}: put it below usr/.")
+    target.mkdir(parents=True, exist_ok=True)
     if tree.exists():
         shutil.copytree(tree, target, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (target, *target.rglob("*")):

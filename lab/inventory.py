@@ -44,7 +44,8 @@ class Disk:
 @dataclass(frozen=True)
 class Host:
     """:param octet: last octet of its address. :param group: the one group that it stands in.
-    :param services: units that it runs beside its group's daemon, by their stems."""
+    :param services: units that it runs beside its group's daemon, by their stems. :param password: of ScaleIO's administrator, on
+    the host of the gateway."""
 
     name: str
     group: str
@@ -52,6 +53,7 @@ class Host:
     image: str
     disks: tuple[Disk, ...]
     services: tuple[str, ...] = ()
+    password: str = ""
 
 
 def parse_size(text: str) -> int:
@@ -104,7 +106,8 @@ def _host(name: str, group: str, values: Mapping[str, Any]) -> Host:
     disks = tuple(parse_disk(**disk) for disk in values.get("lab_disks") or ())
     if len({disk.name for disk in disks}) < len(disks):
         raise LabError(f"host {name}: lab_disks names a device twice.")
-    return Host(name, group, octet, image, disks, tuple(values.get("lab_services") or ()))
+    services = tuple(values.get("lab_services") or ())
+    return Host(name, group, octet, image, disks, services, str(values.get("scaleio_password") or ""))
 
 
 def load(path: Path = HOSTS) -> dict[str, Host]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import hosts, inventory
+from lab import hosts, inventory, services
 from lab.machine import LabError, Machine
 from lab.state import State
 
@@ -34,6 +34,7 @@ def test_settings_of_a_master() -> None:
         "etc/mesos-master/ip": "10.89.50.12\n",
         "etc/mesos-master/hostname": "m2\n",
         "etc/mesos-master/quorum": "2\n",
+        "etc/default/scaleio-simulator": services.PACE,
     }
     assert len(machine_id) == 33
     assert machine_id != hosts.files(ALL["m1"], ALL, "10.89.50")["etc/machine-id"]
@@ -49,13 +50,19 @@ def test_settings_of_an_agent(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("m1", ["mesos-master.service"]), ("agent01", ["mesos-slave.service"]), ("agent17", [])]
+    ("name", "wanted"),
+    [
+        ("m1", ["mesos-master.service", "marathon.service"]),
+        ("m2", ["mesos-master.service"]),
+        ("agent01", ["mesos-slave.service"]),
+        ("agent17", []),
+    ],
 )
 def test_units_that_are_started(tmp_path: Path, name: str, wanted: list[str]) -> None:
     assert hosts.units(ALL[name], [tmp_path]) == []
     units = tmp_path / "usr/lib/systemd/system"
     units.mkdir(parents=True)
-    for unit in ("mesos-master.service", "mesos-slave.service"):
+    for unit in ("mesos-master.service", "mesos-slave.service", "marathon.service"):
         (units / unit).touch()
     assert hosts.units(ALL[name], [tmp_path]) == wanted
 
