@@ -69,7 +69,7 @@ def act_on_node(
     :returns: result keys; with ``msg`` when it failed.
     """
     # The agent's lock comes first: other doors take that one alone.
-    result = _act(machine, hands.look, hands.execute, steps, run, cluster, member, locks=(mesos.LOCK,))
+    result = _act(machine, hands.look, hands.execute, steps, run, cluster, locks=(mesos.LOCK,)).result(member)
     return result if hands.shown is None else {**result, "agent": hands.shown}
 
 
@@ -78,7 +78,7 @@ def act_on_services(
 ) -> dict[str, Any]:
     """Do the steps of the host that talks to Marathon, scheduler and gateway; see :func:`act_on_node`."""
     hands.prepare(steps)
-    result = _act(machine, hands.look, hands.execute, steps, run, cluster, member)
+    result = hands.reckon(_act(machine, hands.look, hands.execute, steps, run, cluster)).result(member)
     return result if hands.shown is None else {**result, "gateway": hands.shown}
 
 
@@ -89,10 +89,9 @@ def _act(
     steps: Sequence[Step],
     run: Run,
     cluster: str,
-    member: str,
     *,
     locks: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Outcome:
     outcome = Outcome([])
 
     def carry_out() -> bool:
@@ -109,4 +108,4 @@ def _act(
         sentence = error if isinstance(error, HoldfastError) else system_error(error)
         # Of what failed first, the step is the cause.
         outcome = Outcome(outcome.steps, outcome.error or sentence, outcome.failed)
-    return outcome.result(member)
+    return outcome

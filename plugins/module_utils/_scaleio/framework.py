@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Looks at the ScaleIO framework: its scheduler, itself at the leading master, the gateway. Reads only."""
+"""Looks at the ScaleIO framework: its scheduler, and itself at the leading master. Reads only."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, WebError
@@ -17,42 +16,9 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.waiting im
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import observe_master
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework_model as model
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.gateway import GatewaySettings, observe_gateway
 
 # A scheduler that has lost its master spins with a full core, and still answers.
 _SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class FrameworkSettings:
-    """Where the framework's services are.
-
-    :param masters: base addresses of all masters.
-    :param scheduler_url: ``http://host:port`` of the scheduler, which Marathon knows; empty where it does not run.
-    :param compare_password: whether the scheduler has the same password of ScaleIO as the gateway's settings.
-    """
-
-    masters: Sequence[str]
-    master_credentials: Credentials
-    scheduler_url: str
-    gateway: GatewaySettings
-    compare_password: bool = False
-
-
-def observe_framework(machine: Machine, settings: FrameworkSettings) -> dict[str, Any]:
-    """Everything about the framework of one cluster.
-
-    :returns: plain JSON. ``scheduler``, ``mesos_framework`` and ``gateway`` each have an ``error``: None, or a sentence where the
-        service is down, refuses, or is another one than declared, and then nothing of it is known. ``agents``: all agents of
-        the leading master, None where ``mesos_framework`` has an error. The parts are described at
-        :func:`observe_scheduler`, :func:`observe_mesos`, and ``observe_gateway`` in gateway.py.
-    """
-    expected = settings.gateway.credentials.password if settings.compare_password else None
-    return {
-        "scheduler": observe_scheduler(machine, settings.scheduler_url, password=expected),
-        **observe_mesos(machine, settings.masters, settings.master_credentials),
-        "gateway": observe_gateway(machine, settings.gateway),
-    }
 
 
 # -- the scheduler ---------------------------------------------------------------------------------------------------
@@ -114,15 +80,16 @@ def _get(machine: Machine, url: str) -> Any:
     return answer.json(url, secret=True)
 
 
-def wait_for_nodes(machine: Machine, url: str, hosts: Sequence[str], timeout: float) -> dict[str, Any]:
+def wait_for_nodes(machine: Machine, url: Callable[[], str], hosts: Sequence[str], timeout: float) -> dict[str, Any]:
     """Wait until the framework has brought all these hosts to their final state; see ``_core/waiting.py``.
 
-    :param url: of the scheduler.
+    :param url: of the scheduler, which may move while it is waited for.
     :raises HoldfastError: one of them has failed to install, which does not pass by waiting.
     """
 
     def missing() -> list[str]:
-        scheduler = observe_scheduler(machine, url)
+        where = url()
+        scheduler = observe_scheduler(machine, where)
         if scheduler["error"]:
             return [scheduler["error"]]
         nodes = scheduler["nodes"]
@@ -130,7 +97,7 @@ def wait_for_nodes(machine: Machine, url: str, hosts: Sequence[str], timeout: fl
         if failed:
             raise HoldfastError(
                 f"the framework has failed to install {', '.join(failed[:SHOWN])}",
-                where=url,
+                where=where,
                 seen=f"state {model.FATAL_STATE}",
                 todo="look into the executor's log on that host, mend what it says, then restart the scheduler",
             )

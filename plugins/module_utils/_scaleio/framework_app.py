@@ -55,6 +55,11 @@ def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
             errors.append(f"scaleio_{name}: {problem}")
     if not params["password"]:
         errors.append("scaleio_password is empty: give the password of ScaleIO's user admin, best from a vault")
+    elif "%" in params["password"]:
+        # scheduler/server/state.go: getState prints the state, password included, as a format.
+        errors.append(
+            "scaleio_password has a '%', which the framework's scheduler garbles for its executors: choose another"
+        )
     uris = params["uris"]
     if not any(str(uri).rpartition("/")[2] == _PROGRAM for uri in uris):
         errors.append(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Step
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Outcome, Step
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, InputError, WebError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
@@ -124,7 +124,8 @@ def observe_services(services: Services) -> dict[str, Any]:
         wanted["errors"].append(str(error))
     except WebError as error:
         found["error"] = f"Marathon: {error}"
-    scheduler = observe_scheduler(machine, services.scheduler_url(found["app"], agents))
+    url = services.scheduler_url(found["app"], agents)
+    scheduler = observe_scheduler(machine, url, password=services.params["password"])
     end = machine.monotonic() + _REGISTRATION_SECONDS
     while scheduler["nodes"] is not None and mesos["mesos_framework"]["frameworks"] is not None:
         if mesos["mesos_framework"]["registered"] or machine.monotonic() > end:
@@ -169,6 +170,10 @@ class ServicesHands:
             if step.kind in ("create_app", "update_app"):
                 self._app = self._made(marathon.App.from_json(step.args["app"]))
 
+    def reckon(self, outcome: Outcome) -> Outcome:
+        """What became of the steps, where a change that Marathon has accepted counts as done although its end was not seen."""
+        return outcome if self._app is None else self._app.reckon(outcome)
+
     def execute(self, step: Step) -> None:
         """Carry one step out.
 
@@ -208,7 +213,10 @@ class ServicesHands:
     def _await_nodes(self, args: Mapping[str, Any]) -> None:
         app = self._hands()
         app.wait_until_settled(args["timeout"])
-        url = self.services.scheduler_url(app.shown, self._agents())
+
+        def url() -> str:
+            return self.services.scheduler_url(app.look()["app"], self._agents())
+
         wait_for_nodes(self.services.machine, url, args["hosts"], args["timeout"])
 
     def _await_gateway(self, args: Mapping[str, Any]) -> None:

@@ -125,6 +125,8 @@ class _ServicesLayers:
             )
         elif scheduler["error"]:
             whole.append(str(scheduler["error"]))
+        elif scheduler["password_matches"] is False:
+            whole.append("the running scheduler has another password of ScaleIO than scaleio_password")
         whole += [
             finding.sentence
             for finding in framework_model.troubles(scheduler, services["mesos_framework"], services["agents"])

@@ -13,6 +13,10 @@ import pytest
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import DeadlineError, HoldfastError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import ANONYMOUS, Credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.gateway import (
+    GatewaySettings,
+    observe_gateway,
+)
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import FakeMachine
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.fake_gateway import (
     PASSWORD,
@@ -34,7 +38,6 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
 MASTERS = ["http://m1:5050", "http://m2:5050", "http://m3:5050"]
 URL = "http://10.0.0.10:35000"
 PROVIDES = {"engineering": {"qe": ["/dev/xvdf"]}}
-SETTINGS = framework.FrameworkSettings(MASTERS, ANONYMOUS, URL, gateway_settings())
 
 
 def scheduler(machine: FakeMachine, *nodes: dict[str, Any], replaced: bool = False) -> None:
@@ -60,8 +63,19 @@ def everything() -> FakeGateway:
     return machine
 
 
-def observe(machine: FakeGateway, settings: framework.FrameworkSettings = SETTINGS) -> dict[str, Any]:
-    found = framework.observe_framework(machine, settings)
+def observe(
+    machine: FakeGateway,
+    *,
+    url: str = URL,
+    password: str | None = None,
+    credentials: Credentials = ANONYMOUS,
+    gateway: GatewaySettings | None = None,
+) -> dict[str, Any]:
+    found = {
+        "scheduler": framework.observe_scheduler(machine, url, password=password),
+        **framework.observe_mesos(machine, MASTERS, credentials),
+        "gateway": observe_gateway(machine, gateway or gateway_settings()),
+    }
     shown = json.dumps(found)
     assert PASSWORD not in shown and not any(token in shown for token in machine.tokens)
     assert machine.effects == []
@@ -128,7 +142,7 @@ def test_the_passwords_are_compared_where_they_are_read(held: str | None, given:
     machine.http(f"{URL}/api/state", json=state, replace=True)
     machine.password = given
     gateway = replace(gateway_settings(), credentials=Credentials("admin", given))
-    found = observe(machine, replace(SETTINGS, gateway=gateway, compare_password=True))
+    found = observe(machine, gateway=gateway, password=given)
     assert found["scheduler"]["password_matches"] is expected
     assert "adminpassword" not in json.dumps(found)
 
@@ -207,7 +221,7 @@ def test_waiting_for_nodes() -> None:
     machine.http(f"{URL}/version", error="Connection refused")
     machine.after(1.0, lambda: scheduler(machine, a_node(1, 6), replaced=True))
     machine.after(3.0, lambda: scheduler(machine, a_node(1, 1024), replaced=True))
-    progress = framework.wait_for_nodes(machine, URL, ["node1"], 30)
+    progress = framework.wait_for_nodes(machine, lambda: URL, ["node1"], 30)
     assert 3.0 <= progress["seconds"] <= 4.0
     assert "Connection refused" in progress["missing"][0]
 
@@ -216,7 +230,7 @@ def test_the_deadline_of_nodes() -> None:
     machine = FakeMachine()
     scheduler(machine, a_node(1, 1024), a_node(2, 5))
     with pytest.raises(DeadlineError) as error:
-        framework.wait_for_nodes(machine, URL, ["node1", "node2", "node3"], 3)
+        framework.wait_for_nodes(machine, lambda: URL, ["node1", "node2", "node3"], 3)
     assert (
         "every node in its final state at the framework: not within 3 s: node2 waits until its resources are added (state 5);"
         in (str(error.value))
@@ -228,6 +242,6 @@ def test_a_node_that_has_given_up_is_not_waited_for() -> None:
     machine = FakeMachine()
     scheduler(machine, a_node(1, 4096), a_node(2, 4096))
     with pytest.raises(HoldfastError) as error:
-        framework.wait_for_nodes(machine, URL, ["node1"], 30)
+        framework.wait_for_nodes(machine, lambda: URL, ["node1"], 30)
     assert str(error.value).startswith("the framework has failed to install node1 (http://10.0.0.10:35000): state 4096")
     assert machine.clock == 0

@@ -138,6 +138,11 @@ def test_the_master_of_a_command(command: str, master: str) -> None:
             id="no password",
         ),
         pytest.param(
+            {"password": "50%off"},
+            ["scaleio_password has a '%', which the framework's scheduler garbles for its executors: choose another"],
+            id="a password that is taken for a format",
+        ),
+        pytest.param(
             {"flags": {"scaleio.password": "x"}},
             ["scaleio_framework_flags: scaleio.password is set by this collection, from variables of its own"],
             id="the password as a flag",
