@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -138,6 +140,133 @@ class Daemon:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def processes_in(directory: Path) -> list[int]:
+    """Processes that run in sandboxes below a directory: executors outlive their agents."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            variables = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(entry.startswith(os.fsencode(f"MESOS_SANDBOX={directory}/")) for entry in variables):
+            found.append(int(path.parent.name))
+    return found
+
+
+class Scheduler:
+    """A framework's scheduler over plain HTTP; a thread collects its events."""
+
+    def __init__(self, master: Daemon, info: dict[str, Any], headers: dict[str, str]) -> None:
+        self.master, self._headers = master, headers
+        self.events: list[dict[str, Any]] = []
+        self.ended = ""  # how the stream ended: "closed" properly, or "broken"
+        call = {"type": "SUBSCRIBE", "subscribe": {"framework_info": info}}
+        if "id" in info:
+            call["framework_id"] = info["id"]
+        self._connection = http.client.HTTPConnection(*master.address, timeout=10)
+        self._connection.request("POST", "/api/v1/scheduler", json.dumps(call), self._typed())
+        self._answer = self._connection.getresponse()
+        assert self._answer.status == 200, (self._answer.status, self._answer.read())
+        self._socket = self._answer.fp.raw._sock  # type: ignore[union-attr]  # there is no public way to the socket
+        self._socket.settimeout(None)
+        self.stream_id = self._answer.headers["Mesos-Stream-Id"]
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _typed(self) -> dict[str, str]:
+        return {"Content-Type": "application/json", "Accept": "application/json", **self._headers}
+
+    def _read(self) -> None:
+        try:
+            while True:
+                line = self._answer.readline()
+                if not line:
+                    break
+                self.events.append(json.loads(self._answer.read(int(line))))
+            self.ended = "closed"
+        except (OSError, ValueError, http.client.HTTPException):
+            self.ended = "broken"
+
+    def kill(self) -> None:
+        """As when its process dies."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def framework_id(self) -> str:
+        found: str = self.event("SUBSCRIBED")["framework_id"]["value"]
+        return found
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """What came of one kind of event."""
+        return [event.get(kind.lower(), {}) for event in self.events if event["type"] == kind]
+
+    def event(self, kind: str) -> dict[str, Any]:
+        """The first event of a kind."""
+        found: dict[str, Any] = wait_for(lambda: self.of(kind))[0]
+        return found
+
+    def call(self, kind: str, content: dict[str, Any] | None = None, **headers: str) -> Answer:
+        """Any call but SUBSCRIBE."""
+        body: dict[str, Any] = {"type": kind, "framework_id": {"value": self.framework_id}}
+        if content is not None:
+            body[kind.lower()] = content
+        given = {**self._typed(), "Mesos-Stream-Id": self.stream_id, **headers}
+        return self.master.post("/api/v1/scheduler", json.dumps(body), **given)
+
+    def offer(self, hostname: str | None = None) -> dict[str, Any]:
+        """An offer that is valid, the newest of a host."""
+
+        def found() -> Any:
+            gone = [entry["offer_id"] for entry in self.of("RESCIND")]
+            known = [offer for event in self.of("OFFERS") for offer in event["offers"] if offer["id"] not in gone]
+            return [offer for offer in known if hostname in (None, offer["hostname"])]
+
+        offers: list[dict[str, Any]] = wait_for(found)
+        return offers[-1]
+
+    def launch(self, *tasks: dict[str, Any], offer: dict[str, Any] | None = None) -> None:
+        """Tasks without "agent_id" go to the agent of the offer."""
+        chosen = offer or self.offer()
+        given = [{"agent_id": chosen["agent_id"], **task} for task in tasks]
+        operation = {"type": "LAUNCH", "launch": {"task_infos": given}}
+        answer = self.call("ACCEPT", {"offer_ids": [chosen["id"]], "operations": [operation]})
+        assert answer.status == 202, answer.body
+
+    def states(self, task_id: str) -> list[str]:
+        return [status["state"] for status in self.statuses(task_id)]
+
+    def statuses(self, task_id: str) -> list[dict[str, Any]]:
+        found = (event["status"] for event in self.of("UPDATE"))
+        return [status for status in found if status["task_id"]["value"] == task_id]
+
+    def reach(self, task_id: str, state: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
+        """Acknowledges updates of a task until it is in a state; that status."""
+        done: set[str] = set()
+
+        def there() -> Any:
+            for status in self.statuses(task_id):
+                if "uuid" in status and status["uuid"] not in done:
+                    done.add(status["uuid"])
+                    self.acknowledge(status)
+                if status["state"] == state:
+                    return status
+            return None
+
+        found: dict[str, Any] = wait_for(there, seconds)
+        return found
+
+    def acknowledge(self, status: dict[str, Any]) -> None:
+        named = {name: status[name] for name in ("agent_id", "task_id", "uuid")}
+        assert self.call("ACKNOWLEDGE", named).status == 202
+
+
+def command_task(task_id: str, command: str, **more: Any) -> dict[str, Any]:
+    """A TaskInfo for the command executor."""
+    amounts = (("cpus", 0.1), ("mem", 32.0))
+    held = [{"name": name, "type": "SCALAR", "scalar": {"value": number}} for name, number in amounts]
+    command_info = {"value": command, **more}
+    return {"name": task_id, "task_id": {"value": task_id}, "resources": held, "command": command_info}
+
+
 class Cluster:
     """Masters and agents that share a random loopback network, so that tests can run side by side."""
 
@@ -145,6 +274,7 @@ class Cluster:
         self._directory, self._tree = directory, tree
         self.network = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}"
         self.daemons: list[Daemon] = []
+        self.schedulers: list[Scheduler] = []
 
     def _daemon(self, program: str, name: str, number: int, port: int, flags: list[str]) -> Daemon:
         address = (f"{self.network}.{number}", port)
@@ -179,10 +309,18 @@ class Cluster:
             f"--master={master or f'{self.network}.11:5050'}",
             "--registration_backoff_factor=10ms",
             f"--runtime_dir={agent.directory}/run",
+            f"--launcher_dir={self._tree}/usr/libexec/mesos",
             RESOURCES,
             *flags,
         ]
         return agent
+
+    def scheduler(self, master: Daemon, authorization: str | None = None, **info: Any) -> Scheduler:
+        """Subscribes a framework with the master."""
+        headers = {"Authorization": authorization} if authorization else {}
+        made = Scheduler(master, {"user": "root", "name": "test", **info}, headers)
+        self.schedulers.append(made)
+        return made
 
     def plant(self, agent: Daemon, *arguments: str) -> Any:
         """Runs mesos-simulator-plant on an agent's host."""
@@ -229,6 +367,8 @@ class Cluster:
         for daemon in self.daemons:
             if daemon.process:
                 daemon.stop()
+        for pid in processes_in(self._directory):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos
 ROOTFS = Path(__file__).resolve().parents[3] / "lab" / "simulators" / "mesos" / "rootfs"
 sys.path.insert(0, str(ROOTFS / "usr/lib/mesos-simulator"))
 
-from mesos_simulator import checkpoint, checkpointed_work, protobuf, recovery, resources, work
+from mesos_simulator import checkpoint, checkpointed_work, executors, messages, protobuf, recovery, resources
 
 AGENT, FRAMEWORK, EXECUTOR, BOOT = "a1-S0", "m1-0000", "executor-web.1", "a-boot-id"
 CUT = "hit EOF unexpectedly, possible corruption"
@@ -31,10 +31,48 @@ def own_info() -> dict[str, Any]:
     return {"hostname": "node1", "port": 5051, "resources": given, "attributes": []}
 
 
-def a_framework(paths: checkpoint.Paths) -> dict[str, Any]:
-    wanted = {"name": "marathon", "role": "web", "principal": "ops", "checkpoint": True, "hostname": "node1"}
-    amounts = {"tasks": ["web.1"], "cpus": 0.1, "mem": 32.0}
-    return work.new_framework(FRAMEWORK, {**wanted, **amounts}, AGENT, paths.work_dir)
+HELD = messages.allocated([resources.scalar("cpus", 0.1), resources.scalar("mem", 32.0)], "web")
+INFO = {"user": "root", "name": "marathon", "id": {"value": FRAMEWORK}, "failover_timeout": 0.0, "checkpoint": True}
+INFO.update(hostname="node1", principal="ops", capabilities=[{"type": "MULTI_ROLE"}], roles=["web"])
+DESCRIPTION = {
+    "type": "CUSTOM",
+    "executor_id": {"value": EXECUTOR},
+    "framework_id": {"value": FRAMEWORK},
+    "command": {"uris": [{"value": "http://m1/x", "executable": True}], "shell": True, "value": "./x"},
+    "resources": [resources.without_role(item) for item in HELD],
+}
+TASK = {
+    "name": "web.1",
+    "task_id": {"value": "web.1"},
+    "framework_id": {"value": FRAMEWORK},
+    "executor_id": {"value": EXECUTOR},
+    "agent_id": {"value": AGENT},
+    "state": "TASK_STAGING",
+    "resources": DESCRIPTION["resources"],
+    "statuses": [],
+}
+STATUS = {
+    "task_id": {"value": "web.1"},
+    "state": "TASK_RUNNING",
+    "source": "SOURCE_EXECUTOR",
+    "agent_id": {"value": AGENT},
+    "executor_id": {"value": EXECUTOR},
+    "timestamp": 5.0,
+    "uuid": "83j46ZV1QqyeiEMwq+vbZw==",
+}
+
+
+def write_work(paths: checkpoint.Paths) -> None:
+    """A framework whose task runs, which its scheduler has acknowledged."""
+    executor = executors.Executor(DESCRIPTION, "8d2f3a9e-1f5c-4d8a-9f1e-0c5b7a6d4e21", "", command_task=False)
+    run = checkpointed_work.run_directory(paths, AGENT, executor)
+    checkpointed_work.write_framework(paths, AGENT, INFO)
+    checkpointed_work.write_executor(run, DESCRIPTION)
+    checkpointed_work.write_task(run, TASK)
+    checkpointed_work.write_pid(run, 4711)
+    checkpointed_work.mark_http(run)
+    checkpointed_work.add_update(run, FRAMEWORK, STATUS)
+    checkpointed_work.add_acknowledgement(run, STATUS)
 
 
 RESERVED = [
@@ -56,7 +94,7 @@ def paths(tmp_path: Path) -> checkpoint.Paths:
     checkpoint.write_slave_info(made, {**own_info(), "id": {"value": AGENT}})
     checkpoint.write(made.boot_id, BOOT.encode())
     checkpoint.write_resources(made, RESERVED)
-    checkpointed_work.write(made, AGENT, a_framework(made))
+    write_work(made)
     return made
 
 
@@ -124,8 +162,10 @@ def test_bytes(paths: checkpoint.Paths) -> None:
     )
     assert content(framework / "framework.pid") == b"@0.0.0.0:0"
     both = held(5, "cpus", 0.1) + held(5, "mem", 32.0)
+    uri = wire.message(1, wire.text(1, "http://m1/x") + wire.number(2, 1))
+    command = wire.message(7, uri + wire.text(3, "./x") + wire.number(6, 1))
     assert content(framework / "executors" / EXECUTOR / "executor.info") == wire.record(
-        identifier(1, EXECUTOR) + both + identifier(8, FRAMEWORK) + wire.number(15, 2)
+        identifier(1, EXECUTOR) + both + command + identifier(8, FRAMEWORK) + wire.number(15, 2)
     )
     task = run_of(paths) / "tasks/web.1"
     whose = identifier(3, FRAMEWORK) + identifier(4, EXECUTOR) + identifier(5, AGENT)
@@ -157,40 +197,60 @@ def test_resources_stand_in_both_formats(paths: checkpoint.Paths) -> None:
     assert recover(paths).reserved == RESERVED
 
 
+def the_run(paths: checkpoint.Paths, **how: Any) -> checkpointed_work.RecoveredRun:
+    """What is recovered of the only executor."""
+    found: checkpointed_work.RecoveredRun = recover(paths, **how).frameworks[0].runs[0]
+    return found
+
+
 def test_recovery_finds_everything_again(paths: checkpoint.Paths) -> None:
-    written = a_framework(paths)
     found = recover(paths)
     assert found.agent_id == AGENT
-    framework = found.frameworks[0]
-    executor = framework["executors"][0]
-    assert executor.pop("lost") is False
-    assert executor["directory"] == str(run_of(paths)).replace("/meta/", "/")
-    assert set(executor) == set(written["executors"][0])
-    assert executor["tasks"][0]["state"] == "TASK_RUNNING"
-    assert {name: framework[name] for name in framework if name != "executors"} == {
-        name: written[name] for name in written if name != "executors"
+    assert found.frameworks[0].info == INFO
+    run = found.frameworks[0].runs[0]
+    assert (run.lost, run.executor.pid, run.executor.command_task) == (False, 4711, False)
+    assert run.executor.info == DESCRIPTION
+    assert run.executor.directory == str(run_of(paths)).replace("/meta/", "/")
+    told = {"state": "TASK_RUNNING", "status_update_state": "TASK_RUNNING", "status_update_uuid": STATUS["uuid"]}
+    assert run.executor.tasks == {"web.1": {**TASK, **told, "statuses": [STATUS]}}
+    assert run.updates == {"web.1": ({STATUS["uuid"]}, [])}
+
+
+def test_updates_that_nobody_acknowledged_are_sent_again(paths: checkpoint.Paths) -> None:
+    later = {
+        **STATUS,
+        "state": "TASK_FINISHED",
+        "uuid": "AAAAAAAAQACAAAAAAAAAAA==",
+        "message": "Done",
+        "reason": "REASON_GC_ERROR",
     }
+    checkpointed_work.add_update(str(run_of(paths)), FRAMEWORK, later)
+    run = the_run(paths)
+    assert run.updates["web.1"][1] == [later]
+    assert run.executor.tasks["web.1"]["state"] == "TASK_FINISHED"
+    checkpointed_work.add_acknowledgement(str(run_of(paths)), later)
+    assert the_run(paths).executor.tasks == {}
 
 
 # --- executors that are not found again ---
 
 
 def test_a_reboot_ends_executors(paths: checkpoint.Paths) -> None:
-    assert recover(paths, boot_id="another").frameworks[0]["executors"][0]["lost"]
+    assert the_run(paths, boot_id="another").lost
     # The numbers of processes from before the reboot are gone, also for a start after this one.
     assert not (run_of(paths) / "pids/forked.pid").exists()
-    assert recover(paths).frameworks[0]["executors"][0]["lost"]
+    assert the_run(paths).lost
 
 
 @pytest.mark.parametrize("name", ["pids/forked.pid", "http.marker"])
 def test_an_executor_without_its_pid_files_is_lost(paths: checkpoint.Paths, name: str) -> None:
     (run_of(paths) / name).unlink()
-    assert recover(paths).frameworks[0]["executors"][0]["lost"]
+    assert the_run(paths).lost
 
 
 def test_an_ended_executor_does_not_come_back(paths: checkpoint.Paths) -> None:
-    checkpointed_work.complete(paths, AGENT, recover(paths).frameworks[0])
-    assert recover(paths).frameworks[0]["executors"] == []
+    checkpointed_work.complete(str(run_of(paths)))
+    assert recover(paths).frameworks[0].runs == []
 
 
 def test_the_master_hears_of_lost_executors(cluster: Any, wait: Callable[..., Any]) -> None:
@@ -233,13 +293,13 @@ IN_FRAMEWORK = f"Failed to recover framework {FRAMEWORK}: "
 IN_EXECUTOR = f"{IN_FRAMEWORK}Failed to recover executor '{EXECUTOR}': "
 IN_TASK = f"{IN_EXECUTOR}Failed to recover run {{run}} of executor '{EXECUTOR}': Failed to recover task web.1: "
 
-STATE, INFO = "meta/resources/resources_and_operations.state", f"meta/slaves/{AGENT}/slave.info"
+STATE, SLAVE = "meta/resources/resources_and_operations.state", f"meta/slaves/{AGENT}/slave.info"
 CORRUPT = pytest.mark.parametrize(
     ("name", "spoil", "inside", "what"),
     [
         (STATE, cut, "", "resource and operations file"),
         (STATE, garble, "", "resource and operations file"),
-        (INFO, lose_required, "", "agent info from"),
+        (SLAVE, lose_required, "", "agent info from"),
         ("{framework}/framework.info", cut, IN_FRAMEWORK, "framework info from"),
         ("{framework}/framework.info", cut_in_size, IN_FRAMEWORK, "framework info from"),
         ("{framework}/executors/executor-web.1/executor.info", garble, IN_EXECUTOR, "executor info from"),
@@ -294,7 +354,7 @@ def test_updates_that_end_in_the_middle_are_cut_without_a_word(paths: checkpoint
     path = run_of(paths) / "tasks/web.1/task.updates"
     size = path.stat().st_size
     cut(path)
-    assert recover(paths).frameworks[0]["executors"][0]["tasks"][0]["state"] == "TASK_RUNNING"
+    assert the_run(paths).executor.tasks["web.1"]["state"] == "TASK_RUNNING"
     assert 0 < path.stat().st_size < size - 1
 
 

@@ -54,7 +54,7 @@ def test_only_checkpointed_work_survives_a_restart(cluster: Any, wait: Any) -> N
     assert framework_names(agent) == ["kept", "ScaleIO Framework"]
     agent.stop()
     lost = wait(lambda: master.call("GET_TASKS").json["get_tasks"]["completed_tasks"])
-    assert [(task["state"], task["statuses"][0]["message"]) for task in lost] == [
+    assert [(task["state"], task["statuses"][-1]["message"]) for task in lost] == [
         ("TASK_LOST", "Agent agent01 disconnected")
     ]
     agent.start()
@@ -95,7 +95,7 @@ def test_a_new_agent_id_loses_tasks_and_keeps_reservations(cluster: Any) -> None
     assert framework_names(agent) == []
     completed = master.call("GET_TASKS").json["get_tasks"]["completed_tasks"]
     message = "Agent agent01 removed: a new agent registered at the same address"
-    assert [task["statuses"][0]["message"] for task in completed] == [message]
+    assert [task["statuses"][-1]["message"] for task in completed] == [message]
     # The product checkpoints these beside the agent IDs and sends them with a first registration, too.
     reserved = entry["reserved_resources"]["database"]
     assert {name: value for name, value in reserved.items() if value} == {"cpus": 1.0, "mem": 256.0, "disk": 100.0}

@@ -19,7 +19,6 @@ from mesos_simulator import (
     auth,
     build,
     checkpoint,
-    checkpointed_work,
     cram_md5,
     daemon,
     detector,
@@ -30,6 +29,7 @@ from mesos_simulator import (
     units,
     work,
 )
+from mesos_simulator.execution import Execution
 from mesos_simulator.flags import Flags
 from mesos_simulator.http import Router, spawn
 from mesos_simulator.log import log
@@ -42,6 +42,7 @@ _RECOVERY_SECONDS = 0.05
 
 _RETRY_MAXIMUM = 60.0  # seconds between attempts to register (src/slave/constants.hpp: REGISTER_RETRY_INTERVAL_MAX)
 _WATCH_SECONDS = 1.0
+_PLANT_SECONDS = 20.0
 
 
 class Agent:
@@ -60,9 +61,10 @@ class Agent:
         self.registered = False
         self.master_hostname: str | None = None
         self.checkpointed_resources: list[dict[str, Any]] = []
-        self.frameworks: list[dict[str, Any]] = []
-        self.completed_frameworks: list[dict[str, Any]] = []
-        self._paths = checkpoint.Paths(loaded["work_dir"])
+        self.paths = checkpoint.Paths(loaded["work_dir"])
+        self.evidence = daemon.evidence_directory(loaded)
+        self.execution = Execution(self)
+        self._terminating = False
         self._detector = find
         self._tls = tls
         self._credential: dict[str, str] | None = None
@@ -86,7 +88,7 @@ class Agent:
             given = resources.parse(self.flags["resources"] or "", self.flags["default_role"])
         except (resources.InvalidResources, ValueError) as error:
             log.exit("slave.cpp:491", f"Failed to determine agent resources: {error}")
-        own = resources.detect(given, self._paths.work_dir, self.flags["default_role"])
+        own = resources.detect(given, self.paths.work_dir, self.flags["default_role"])
         try:
             found = attributes.parse(self.flags["attributes"] or "")
         except attributes.FatalAttribute as error:
@@ -126,34 +128,25 @@ class Agent:
         boot_id = checkpoint.kernel_boot_id()
         policy, strict = self.flags["reconfiguration_policy"], self.flags["strict"]
         try:
-            found = recovery.recover(self._paths, self.info, policy, strict, boot_id)
+            found = recovery.recover(self.paths, self.info, policy, strict, boot_id)
         except recovery.RecoveryFailed as error:
-            advice = recovery.advice(self._paths.work_dir)
+            advice = recovery.advice(self.paths.work_dir)
             log.exit("slave.cpp:8355", f"Failed to perform recovery: {error}\n{advice}")
         # Dynamic reservations and volumes lie beside the agent IDs and outlive them (state.cpp: recover; case l1).
         self.checkpointed_resources = found.reserved
-        for framework in found.frameworks:
-            self._recover_framework(str(found.agent_id), framework)
-        checkpoint.write(self._paths.boot_id, boot_id.encode("ascii"))
-        os.makedirs(os.path.join(self._paths.work_dir, "provisioner"), exist_ok=True)
+        checkpoint.write(self.paths.boot_id, boot_id.encode("ascii"))
+        os.makedirs(os.path.join(self.paths.work_dir, "provisioner"), exist_ok=True)
+        with self.lock:
+            # Executors that come back find the ID under which they were launched.
+            self.agent_id = found.agent_id or ""
+            lost = self.execution.recover(found.frameworks)
         log.info("slave.cpp:8224", "Recovering executors")
         # Live executors have this long to come back, and the agent waits all of it (executors across restart).
-        pause = self.flags["executor_reregistration_timeout"] if self.frameworks else _RECOVERY_SECONDS
-        time.sleep(pause)
+        waits = self.execution.frameworks and self.flags["recover"] == "reconnect"
+        time.sleep(self.flags["executor_reregistration_timeout"] if waits else _RECOVERY_SECONDS)
+        with self.lock:
+            self.execution.recovered(lost, cleanup=self.flags["recover"] == "cleanup")
         return found.agent_id
-
-    def _recover_framework(self, agent_id: str, framework: dict[str, Any]) -> None:
-        """Only frameworks that checkpoint are on disk; the others' executors ended with the agent, lost ones end now."""
-        log.info("slave.cpp:8474", f"Recovering framework {framework['id']}")
-        executors = framework["executors"]
-        for executor in executors:
-            log.info("slave.cpp:10498", f"Recovering executor '{executor['id']}' of framework {framework['id']}")
-        ends = self.flags["recover"] == "cleanup"
-        lost = [executor for executor in executors if executor.pop("lost") or ends]
-        checkpointed_work.complete(self._paths, agent_id, {**framework, "executors": lost})
-        framework["executors"] = [executor for executor in executors if executor not in lost]
-        if framework["executors"]:
-            self.frameworks.append(framework)
 
     # --- registration ---
 
@@ -258,7 +251,7 @@ class Agent:
                     pid=self.pid,
                     version=build.VERSION,
                     checkpointed_resources=self.checkpointed_resources,
-                    frameworks=self.frameworks,
+                    **self.execution.report(),
                 )
             interval = min(interval * 2, _RETRY_MAXIMUM)
             time.sleep(max(random.uniform(0, interval), 0.1))
@@ -282,12 +275,24 @@ class Agent:
             self._admitted(message, leader)
         elif kind == "shutdown":
             log.info("slave.cpp:1039", f"Agent asked to shut down by {leader.pid} because '{message['reason']}'")
-            self.terminate()
+            self._shut_down()
         elif kind == "planted":
             self._plants[message["request"]] = message
             self._planted.notify_all()
+        elif kind == "run_task":
+            self.execution.run_task(message["framework"], message["task"])
+        elif kind == "kill_task":
+            self.execution.kill_task(message["framework_id"], message["task_id"], message.get("kill_policy"))
+        elif kind == "acknowledge":
+            self.execution.acknowledge(message["framework_id"], message["task_id"], message["uuid"])
+        elif kind == "shutdown_executor":
+            self.execution.shutdown_executor(message["framework_id"], message["executor_id"])
         elif kind == "shutdown_framework":
-            self._shutdown_framework(message["framework_id"])
+            self.execution.shutdown_framework(message["framework_id"])
+        elif kind == "update_framework":
+            self.execution.update_framework(message["framework"])
+        elif kind == "framework_message":
+            self.execution.framework_message(message["framework_id"], message["executor_id"], message["data"])
 
     def _pinged(self, connected: bool) -> None:
         """Answers a ping; one that takes this agent for disconnected makes it register again (slave.cpp: ping)."""
@@ -310,17 +315,20 @@ class Agent:
             if self.agent_id != agent_id:
                 self.agent_id = agent_id
                 self.info["id"] = {"value": agent_id}
-                checkpoint.write_slave_info(self._paths, self.info)
+                checkpoint.write_slave_info(self.paths, self.info)
         else:
             # slave.info stays as it was written at the first registration (case d1).
             log.info("slave.cpp:1830", f"Re-registered with master {leader.pid}")
         self.registered = True
+        self.execution.reconcile(message["reconcile"])
+        self.execution.updates.resume()
 
     def _watch(self) -> None:
         """Notices missed pings, and that another master leads now."""
         while True:
             time.sleep(_WATCH_SECONDS)
             with self.lock:
+                self.execution.tick()
                 connection, leader = self._link, self._leader
                 silent = time.monotonic() - self._last_ping
             if connection is None:
@@ -341,24 +349,55 @@ class Agent:
         """Resources of the flags with what is dynamically reserved."""
         return resources.apply_reservations(self.info["resources"], self.checkpointed_resources)
 
+    def agent_info(self) -> dict[str, Any]:
+        """AgentInfo, for executors and GET_AGENT."""
+        shown: dict[str, Any] = {"hostname": self.info["hostname"], "port": self.info["port"]}
+        shown["resources"] = [resources.without_role(resource) for resource in self.info["resources"]]
+        for name in ("attributes", "id", "domain"):
+            if self.info.get(name):
+                shown[name] = self.info[name]
+        return shown
+
+    def send(self, **message: Any) -> None:
+        """A message to the master, if there is one."""
+        if self._link is not None:
+            self._link.send(**message)
+
     def plant_framework(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Registers a framework at the leading master and runs its tasks here; OSError when this cannot be."""
+        """A framework that the master itself schedules, with its tasks here; OSError when they do not run in time."""
         request = work.new_uuid()
+        tasks = [self._planted_task(name, wanted) for name in wanted["tasks"]]
         with self.lock:
             if not self._link or not self.registered:
                 raise OSError("this agent is not registered at a master")
-            self._link.send(type="plant", request=request, framework={**wanted, "hostname": self.hostname})
+            self._link.send(
+                type="plant", request=request, framework={**wanted, "hostname": self.hostname, "tasks": tasks}
+            )
             if not self._planted.wait_for(lambda: request in self._plants, timeout=5.0):
                 raise OSError("the leading master does not answer")
-            framework_id = self._plants.pop(request)["framework_id"]
-            framework = work.new_framework(
-                framework_id, {**wanted, "hostname": self.hostname}, self.agent_id, self._paths.work_dir
-            )
-            self.frameworks.append(framework)
-            if framework["checkpoint"]:
-                checkpointed_work.write(self._paths, self.agent_id, framework)
-            self._report_work()
-        return {"framework_id": framework_id, "agent_id": self.agent_id, "tasks": wanted["tasks"]}
+            planted = self._plants.pop(request)
+        if "error" in planted:
+            raise OSError(planted["error"])
+        end = time.monotonic() + _PLANT_SECONDS
+        while not self._runs(planted["framework_id"], wanted["tasks"]):
+            if time.monotonic() > end:
+                raise OSError("the tasks do not run in time")
+            time.sleep(0.02)
+        return {"framework_id": planted["framework_id"], "agent_id": self.agent_id, "tasks": wanted["tasks"]}
+
+    def _planted_task(self, name: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """A task that does nothing, with an executor of its own."""
+        held = [resources.scalar(kind, wanted[kind]) for kind in ("cpus", "mem")]
+        command = {"value": self.execution.containers.program("mesos-executor"), "shell": True}
+        executor = {"executor_id": {"value": f"executor-{name}"}, "command": command, "resources": held}
+        place = {"task_id": {"value": name}, "agent_id": {"value": self.agent_id}}
+        return {"name": name, **place, "resources": held, "executor": executor}
+
+    def _runs(self, framework_id: str, names: list[str]) -> bool:
+        with self.lock:
+            framework = self.execution.frameworks.get(framework_id)
+            known = [one.tasks for one in framework.executors.values()] if framework else []
+            return all(any(tasks.get(name, {}).get("state") == "TASK_RUNNING" for tasks in known) for name in names)
 
     def plant_reserved(self, reserved: list[dict[str, Any]]) -> dict[str, Any]:
         """Reserves resources, or creates volumes on reserved disk; InvalidResources when there is not enough."""
@@ -366,28 +405,14 @@ class Agent:
             wanted = self.checkpointed_resources + reserved
             resources.apply_reservations(self.info["resources"], wanted)
             self.checkpointed_resources = wanted
-            checkpoint.write_resources(self._paths, wanted)
+            checkpoint.write_resources(self.paths, wanted)
             for resource in reserved:
                 if "disk" in resource:
                     role = resources.role_of(resource).replace("/", " ")  # paths.cpp: getPersistentVolumePath
                     inside = os.path.join("volumes", "roles", role, resource["disk"]["persistence"]["id"])
-                    os.makedirs(os.path.join(self._paths.work_dir, inside), exist_ok=True)
-            self._report_work()
+                    os.makedirs(os.path.join(self.paths.work_dir, inside), exist_ok=True)
+            self.send(type="reserved", checkpointed_resources=wanted)
         return {"agent_id": self.agent_id, "reserved": reserved}
-
-    def _report_work(self) -> None:
-        if self._link:
-            self._link.send(type="work", frameworks=self.frameworks, checkpointed_resources=self.checkpointed_resources)
-
-    def _shutdown_framework(self, framework_id: str) -> None:
-        """A framework was torn down: its executors end."""
-        for framework in [item for item in self.frameworks if item["id"] == framework_id]:
-            log.info("slave.cpp:4160", f"Shutting down framework {framework_id}")
-            self.frameworks.remove(framework)
-            self.completed_frameworks.append(framework)
-            if framework["checkpoint"]:
-                checkpointed_work.complete(self._paths, self.agent_id, framework)
-        self._report_work()
 
     # --- end ---
 
@@ -395,9 +420,20 @@ class Agent:
         """SIGUSR1: the master removes the agent at once, latest stays (case s5)."""
         log.info("slave.cpp:1045", "Received SIGUSR1 signal from user root; unregistering and shutting down")
         with self.lock:
-            if self._link:
-                self._link.send(type="unregister")
-        self.terminate()
+            self.send(type="unregister")
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        """All executors end first (slave.cpp: shutdown)."""
+        self._terminating = True
+        for framework_id in list(self.execution.frameworks):
+            self.execution.shutdown_framework(framework_id)
+        self.work_ended()
+
+    def work_ended(self) -> None:
+        """A framework has none here any more; an agent that shuts down ends with the last one."""
+        if self._terminating and not self.execution.frameworks:
+            self.terminate()
 
     def terminate(self) -> None:
         """Ends with status 0."""

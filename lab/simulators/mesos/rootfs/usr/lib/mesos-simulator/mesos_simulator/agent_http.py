@@ -9,8 +9,21 @@ import socket
 import time
 from typing import Any, Callable
 
-from mesos_simulator import attributes, auth, build, calls, daemon, http, resources, work
+from mesos_simulator import (
+    attributes,
+    auth,
+    build,
+    calls,
+    daemon,
+    executor_http,
+    executors,
+    http,
+    messages,
+    resources,
+    work,
+)
 from mesos_simulator.agent import Agent
+from mesos_simulator.executors import Executor, Framework
 
 _METRICS = """
     containerizer/fetcher/cache_size_used_bytes containerizer/fetcher/task_fetches_failed
@@ -41,7 +54,10 @@ class Endpoints:
         if flags["http_credentials"]:
             credentials = auth.read_credentials(flags["http_credentials"], "http_credentials")
         self._authenticator = auth.Authenticator(
-            "agent", credentials, flags["authenticate_http_readonly"], flags["authenticate_http_readwrite"]
+            "agent",
+            credentials,
+            readonly=flags["authenticate_http_readonly"],
+            readwrite=flags["authenticate_http_readwrite"],
         )
 
     def install(self, router: http.Router) -> None:
@@ -53,6 +69,7 @@ class Endpoints:
         router.own("/containers", readonly(self._empty_list))
         router.own("/monitor/statistics", readonly(self._empty_list))
         router.own("/health", self._health)
+        router.own("/api/v1/executor", executor_http.Endpoint(self._agent).answer)
         router.own("/api/v1", self._authenticator.guard("readwrite", self._api))
         daemon.shared_routes(router, self._metrics, readonly)
 
@@ -104,7 +121,7 @@ def _recovering() -> http.Response:
 def state(agent: Agent) -> dict[str, Any]:
     """GET /state. master_hostname and log_dir only when there are such; id is empty before the first registration."""
     total = agent.total_resources()
-    held = work.used(agent.frameworks)
+    held = _used(agent)
     reserved = resources.by_role(total)
     unreserved = [resource for resource in total if not resources.is_reserved(resource)]
     found: dict[str, Any] = {
@@ -135,19 +152,31 @@ def state(agent: Agent) -> dict[str, Any]:
     if agent.flags["log_dir"]:
         found["log_dir"] = agent.flags["log_dir"]
     found["flags"] = agent.flags.texts()
-    for name, frameworks in (("frameworks", agent.frameworks), ("completed_frameworks", agent.completed_frameworks)):
-        found[name] = [work.agent_state(framework, agent.agent_id) for framework in frameworks]
+    for name, known in (
+        ("frameworks", agent.execution.frameworks),
+        ("completed_frameworks", agent.execution.completed),
+    ):
+        found[name] = [executors.framework_state(framework) for framework in known.values()]
     return found
+
+
+def _running(agent: Agent) -> list[Executor]:
+    return [one for framework in agent.execution.frameworks.values() for one in framework.executors.values()]
+
+
+def _used(agent: Agent) -> list[dict[str, Any]]:
+    """What executors and tasks hold."""
+    return [item for executor in _running(agent) for item in executor.used()]
 
 
 def metrics(agent: Agent) -> dict[str, float]:
     """GET /metrics/snapshot, less what belongs to the system."""
     with agent.lock:
         total = dict(resources.totals(agent.total_resources()).pairs)
-        held = dict(resources.totals(work.used(agent.frameworks)).pairs)
-        executors = sum(len(framework["executors"]) for framework in agent.frameworks)
-        tasks = sum(len(work.tasks_of(framework)) for framework in agent.frameworks)
-        registered, frameworks = agent.registered, len(agent.frameworks)
+        held = dict(resources.totals(_used(agent)).pairs)
+        running = _running(agent)
+        states = [task["state"] for executor in running for task in executor.tasks.values()]
+        registered, frameworks = agent.registered, len(agent.execution.frameworks)
     found = dict.fromkeys(_METRICS, 0.0)
     for name in ("cpus", "disk", "gpus", "mem"):
         found[f"slave/{name}_total"] = total[name]
@@ -158,10 +187,14 @@ def metrics(agent: Agent) -> dict[str, float]:
     found.update(
         {
             "containerizer/fetcher/cache_size_total_bytes": float(agent.flags["fetcher_cache_size"]),
-            "slave/executors_running": float(executors),
+            "slave/executors_registering": float(sum(1 for executor in running if executor.state == "REGISTERING")),
+            "slave/executors_running": float(sum(1 for executor in running if executor.state == "RUNNING")),
+            "slave/executors_terminating": float(sum(1 for executor in running if executor.state == "TERMINATING")),
             "slave/frameworks_active": float(frameworks),
             "slave/registered": float(registered),
-            "slave/tasks_running": float(tasks),
+            "slave/tasks_running": float(states.count("TASK_RUNNING")),
+            "slave/tasks_staging": float(states.count("TASK_STAGING")),
+            "slave/tasks_starting": float(states.count("TASK_STARTING")),
             "slave/uptime_secs": time.time() - agent.start_time,
         }
     )
@@ -172,13 +205,7 @@ def metrics(agent: Agent) -> dict[str, float]:
 
 
 def _get_agent(agent: Agent) -> dict[str, Any]:
-    info = agent.info
-    shown: dict[str, Any] = {"hostname": info["hostname"], "port": info["port"]}
-    shown["resources"] = [resources.without_role(resource) for resource in info["resources"]]
-    for name in ("attributes", "id", "domain"):
-        if info.get(name):
-            shown[name] = info[name]
-    return {"agent_info": shown}
+    return {"agent_info": agent.agent_info()}
 
 
 def _get_flags(agent: Agent) -> dict[str, Any]:
@@ -186,37 +213,40 @@ def _get_flags(agent: Agent) -> dict[str, Any]:
 
 
 def _get_tasks(agent: Agent) -> dict[str, Any]:
-    launched: list[dict[str, Any]] = []
-    completed: list[dict[str, Any]] = []
-    for frameworks, tasks in ((agent.frameworks, launched), (agent.completed_frameworks, completed)):
-        for framework in frameworks:
-            for executor, task in work.tasks_of(framework):
-                tasks.append(work.task_call(task, executor["id"], framework["id"], agent.agent_id))
-    return {
-        "pending_tasks": [],
-        "queued_tasks": [],
-        "launched_tasks": launched,
-        "terminated_tasks": [],
-        "completed_tasks": completed,
+    found: dict[str, list[dict[str, Any]]] = {
+        f"{name}_tasks": [] for name in ("pending", "queued", "launched", "terminated", "completed")
     }
+    for executor in _running(agent):
+        for task_id, task in executor.tasks.items():
+            kind = "queued" if task_id in executor.queued else "launched"
+            kind = "terminated" if task["state"] in messages.TERMINAL else kind
+            found[f"{kind}_tasks"].append(work.task_call(task))
+    for framework in _known(agent):
+        for executor in [*framework.executors.values(), *framework.completed]:
+            found["completed_tasks"] += [work.task_call(task) for task in executor.completed]
+    return found
+
+
+def _known(agent: Agent) -> list[Framework]:
+    return [*agent.execution.frameworks.values(), *agent.execution.completed.values()]
 
 
 def _get_executors(agent: Agent) -> dict[str, Any]:
-    def listed(frameworks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [
-            {"executor_info": work.executor_call(executor, framework["id"])}
-            for framework in frameworks
-            for executor in framework["executors"]
-        ]
-
-    return {"executors": listed(agent.frameworks), "completed_executors": listed(agent.completed_frameworks)}
+    ended = [executor for framework in _known(agent) for executor in framework.completed]
+    return {
+        "executors": [{"executor_info": executor.info} for executor in _running(agent)],
+        "completed_executors": [{"executor_info": executor.info} for executor in ended],
+    }
 
 
 def _get_frameworks(agent: Agent) -> dict[str, Any]:
-    def listed(frameworks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{"framework_info": work.framework_call(framework)} for framework in frameworks]
+    def listed(known: dict[str, Framework]) -> list[dict[str, Any]]:
+        return [{"framework_info": work.framework_call(framework.info)} for framework in known.values()]
 
-    return {"frameworks": listed(agent.frameworks), "completed_frameworks": listed(agent.completed_frameworks)}
+    return {
+        "frameworks": listed(agent.execution.frameworks),
+        "completed_frameworks": listed(agent.execution.completed),
+    }
 
 
 def _get_state(agent: Agent) -> dict[str, Any]:

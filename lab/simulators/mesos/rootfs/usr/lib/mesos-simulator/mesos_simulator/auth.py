@@ -64,31 +64,34 @@ def _read(path: str, flag: str, what: str) -> dict[str, Any] | None:
 class Authenticator:
     """Guards handlers by realm; one that is switched off lets everybody through."""
 
-    def __init__(self, name: str, credentials: dict[str, str], readonly: bool, readwrite: bool) -> None:
+    def __init__(self, name: str, credentials: dict[str, str], **enabled: bool) -> None:
         self._name = name
         self._credentials = credentials
-        self._enabled = {"readonly": readonly, "readwrite": readwrite}
+        self._enabled = enabled
 
     def guard(self, level: str, handler: Handler) -> Handler:
-        """`handler` behind the realm of a level, "readonly" or "readwrite"."""
+        """`handler` behind the realm of a level: "readonly", "readwrite" or, on masters, "scheduler"."""
         if not self._enabled[level]:
             return handler
         challenge = ("WWW-Authenticate", f'Basic realm="mesos-{self._name}-{level}"')
 
         def guarded(request: Request, connection: socket.socket) -> Response:
-            if not self._known(request.headers.get("authorization", "")):
+            if self._known(request) is None:
                 return plain_status(401, challenge)
             return handler(request, connection)
 
         return guarded
 
-    def _known(self, header: str) -> bool:
-        scheme, _, encoded = header.partition(" ")
+    def principal(self, level: str, request: Request) -> str | None:
+        """Who sends a request to a guarded handler; None where nobody has to say."""
+        return self._known(request) if self._enabled[level] else None
+
+    def _known(self, request: Request) -> str | None:
+        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
-            return False
+            return None
         try:
             principal, _, secret = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
         except ValueError:
-            return False
-        expected = self._credentials.get(principal)
-        return expected is not None and expected == secret
+            return None
+        return principal if self._credentials.get(principal) == secret else None

@@ -13,7 +13,7 @@
 .../runs/<container>/tasks/<task>/task.info                  one Task as it was launched
 .../runs/<container>/tasks/<task>/task.updates               StatusUpdateRecords: updates and their acknowledgements
 
-Frameworks are the dicts of work.py.
+Labels apart, what nothing here reads (containers, discovery, checks) is not checkpointed.
 """
 
 from __future__ import annotations
@@ -22,62 +22,110 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from mesos_simulator import checkpoint, work
+from mesos_simulator import checkpoint, executors, frameworks, messages, resources, work
 from mesos_simulator.checkpoint import CorruptCheckpoint, Paths, Reader
 from mesos_simulator.log import log
 
 _NO_PID = "@0.0.0.0:0"  # an empty UPID (slave.cpp: checkpointFramework)
 
 
-def write(paths: Paths, agent_id: str, framework: dict[str, Any]) -> None:
-    """A framework whose tasks run and whose scheduler has acknowledged that."""
-    directory = os.path.join(paths.frameworks(agent_id), framework["id"])
-    info = checkpoint.record("FrameworkInfo", work.framework_call(framework))
-    checkpoint.write(os.path.join(directory, "framework.info"), info)
+# Of one task: the UUIDs of all its updates, and those updates that are not acknowledged.
+Sent = tuple[set[str], list[dict[str, Any]]]
+
+
+class RecoveredRun(NamedTuple):
+    """An executor that had not ended; `lost` when it cannot live any more, or cannot be found again."""
+
+    executor: executors.Executor
+    updates: dict[str, Sent]
+    lost: bool
+
+
+class RecoveredFramework(NamedTuple):
+    """A framework of the checkpoint."""
+
+    info: dict[str, Any]
+    runs: list[RecoveredRun]
+
+
+def run_directory(paths: Paths, agent_id: str, executor: executors.Executor) -> str:
+    """Where the run of an executor is checkpointed."""
+    inside = os.path.join(executor.framework_id, "executors", executor.executor_id, "runs", executor.container)
+    return os.path.join(paths.frameworks(agent_id), inside)
+
+
+def write_framework(paths: Paths, agent_id: str, info: dict[str, Any]) -> None:
+    """slave.cpp: Framework::checkpointFramework."""
+    directory = os.path.join(paths.frameworks(agent_id), info["id"]["value"])
+    checkpoint.write(
+        os.path.join(directory, "framework.info"), checkpoint.record("FrameworkInfo", work.framework_call(info))
+    )
     checkpoint.write(os.path.join(directory, "framework.pid"), _NO_PID.encode("ascii"))
-    for executor in framework["executors"]:
-        above = os.path.join(directory, "executors", executor["id"])
-        checkpoint.write(os.path.join(above, "executor.info"), _executor_info(executor, framework))
-        run = os.path.join(above, "runs", executor["container"])
-        checkpoint.link_latest(run)
-        # No process stands for the executor of a simulated task; the agent's own number is at least one that ran here.
-        checkpoint.write(_forked_pid(run), str(os.getpid()).encode("ascii"))
-        _touch(os.path.join(run, "http.marker"))
-        for task in executor["tasks"]:
-            place = os.path.join(run, "tasks", task["id"])
-            checkpoint.write(os.path.join(place, "task.info"), _task_info(task, executor, framework, agent_id))
-            with open(os.path.join(place, "task.updates"), "ab") as file:
-                file.write(_updates(task, executor, framework, agent_id))
 
 
-def complete(paths: Paths, agent_id: str, framework: dict[str, Any]) -> None:
-    """The executors have ended; what is on disk stays until it is collected, a week later (slave.cpp: removeExecutor)."""
-    for executor in framework["executors"]:
-        inside = os.path.join(framework["id"], "executors", executor["id"], "runs", executor["container"])
-        _touch(os.path.join(paths.frameworks(agent_id), inside, "executor.sentinel"))
+def write_executor(run: str, info: dict[str, Any]) -> None:
+    """A new run of an executor (slave.cpp: Executor::checkpointExecutor)."""
+    above = os.path.dirname(os.path.dirname(run))
+    checkpoint.write(os.path.join(above, "executor.info"), checkpoint.record("ExecutorInfo", _downgraded(info)))
+    checkpoint.link_latest(run)
 
 
-def _executor_info(executor: dict[str, Any], framework: dict[str, Any]) -> bytes:
-    info = {"executor_id": {"value": executor["id"]}, "framework_id": {"value": framework["id"]}, "type": "CUSTOM"}
-    texts = {name: executor[name] for name in ("name", "source") if executor[name]}
-    return checkpoint.record("ExecutorInfo", {**info, **texts, "resources": executor["resources"]})
+def write_task(run: str, task: dict[str, Any]) -> None:
+    """A task on its way to its executor (slave.cpp: Executor::checkpointTask)."""
+    path = os.path.join(run, "tasks", task["task_id"]["value"], "task.info")
+    checkpoint.write(path, checkpoint.record("Task", _downgraded(task)))
 
 
-def _task_info(task: dict[str, Any], executor: dict[str, Any], framework: dict[str, Any], agent_id: str) -> bytes:
-    info = {"name": task["name"], "task_id": {"value": task["id"]}, "framework_id": {"value": framework["id"]}}
-    place = {"executor_id": {"value": executor["id"]}, "slave_id": {"value": agent_id}}
-    return checkpoint.record("Task", {**info, **place, "state": "TASK_STAGING", "resources": task["resources"]})
+def write_pid(run: str, pid: int) -> None:
+    """The executor's process."""
+    checkpoint.write(_forked_pid(run), str(pid).encode("ascii"))
 
 
-def _updates(task: dict[str, Any], executor: dict[str, Any], framework: dict[str, Any], agent_id: str) -> bytes:
-    place = {"executor_id": {"value": executor["id"]}, "slave_id": {"value": agent_id}}
-    told = {"timestamp": task["timestamp"], "uuid": task["uuid"]}
-    status = {"task_id": {"value": task["id"]}, "state": task["state"], "source": "SOURCE_EXECUTOR", **place, **told}
-    update = {"framework_id": {"value": framework["id"]}, "status": status, "latest_state": task["state"]}
-    written = checkpoint.record("StatusUpdateRecord", {"type": "UPDATE", "update": {**update, **place, **told}})
-    return written + checkpoint.record("StatusUpdateRecord", {"type": "ACK", "uuid": task["uuid"]})
+def mark_http(run: str) -> None:
+    """The executor has subscribed."""
+    _touch(os.path.join(run, "http.marker"))
+
+
+def add_update(run: str, framework_id: str, status: dict[str, Any]) -> None:
+    """An update that is about to be sent."""
+    update = {"framework_id": {"value": framework_id}, "status": status, "latest_state": status["state"]}
+    update.update({name: status[name] for name in ("executor_id", "agent_id", "uuid") if name in status})
+    update["timestamp"] = status.get("timestamp", 0.0)
+    _append(run, status["task_id"]["value"], {"type": "UPDATE", "update": update})
+
+
+def add_acknowledgement(run: str, status: dict[str, Any]) -> None:
+    """The scheduler has it."""
+    _append(run, status["task_id"]["value"], {"type": "ACK", "uuid": status["uuid"]})
+
+
+def complete(run: str) -> None:
+    """The executor has ended; what is on disk stays until it is collected, a week later (slave.cpp: removeExecutor)."""
+    _touch(os.path.join(run, "executor.sentinel"))
+
+
+def _downgraded(message: dict[str, Any]) -> dict[str, Any]:
+    """With resources in the format of agents before 1.4 (resources_utils.cpp: downgradeResources)."""
+    if "resources" not in message:
+        return message
+    return {**message, "resources": [resources.unrefined({"role": "*", **item}) for item in message["resources"]]}
+
+
+def _upgraded(message: dict[str, Any]) -> dict[str, Any]:
+    """Undoes `_downgraded`."""
+    if "resources" not in message:
+        return message
+    items = (resources.from_checkpoint(item) for item in message["resources"])
+    return {**message, "resources": [resources.without_role(item) for item in items]}
+
+
+def _append(run: str, task_id: str, entry: dict[str, Any]) -> None:
+    path = os.path.join(run, "tasks", task_id, "task.updates")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "ab") as file:
+        file.write(checkpoint.record("StatusUpdateRecord", entry))
 
 
 def _touch(path: str) -> None:
@@ -89,16 +137,13 @@ def _touch(path: str) -> None:
 # --- recovery ---
 
 
-def read(paths: Paths, agent_id: str, reader: Reader, rebooted: bool) -> list[dict[str, Any]]:
-    """All frameworks with the executors that had not ended (SlaveState::recover); CorruptCheckpoint says where it fails.
-
-    An executor has one more member, "lost": it cannot live any more, or cannot be found again.
-    """
+def read(paths: Paths, agent_id: str, reader: Reader, rebooted: bool) -> list[RecoveredFramework]:
+    """All frameworks with the executors that had not ended (SlaveState::recover); CorruptCheckpoint says where it fails."""
     recovery = _Recovery(paths, reader, rebooted)
     found = []
     for framework_id, directory in _entries(paths.frameworks(agent_id)):
         with _naming(f"framework {framework_id}"):
-            found.append(recovery.framework(framework_id, directory))
+            found.append(recovery.framework(directory))
     return [framework for framework in found if framework]
 
 
@@ -123,78 +168,80 @@ class _Recovery:
     def __init__(self, paths: Paths, reader: Reader, rebooted: bool) -> None:
         self._paths, self._reader, self._rebooted = paths, reader, rebooted
 
-    def framework(self, framework_id: str, directory: str) -> dict[str, Any] | None:
+    def framework(self, directory: str) -> RecoveredFramework | None:
         info = self._reader.one("FrameworkInfo", os.path.join(directory, "framework.info"), "framework info")
         if info is None or not _text(os.path.join(directory, "framework.pid"), "framework pid"):
             return None
-        executors = []
+        runs = []
         for executor_id, path in _entries(os.path.join(directory, "executors")):
             with _naming(f"executor '{executor_id}'"):
-                executors.append(self._executor(executor_id, path))
-        return {
-            "id": framework_id,
-            "name": info["name"],
-            "user": info["user"],
-            "role": info.get("roles", ["*"])[0],
-            "principal": info.get("principal", ""),
-            "hostname": info.get("hostname", ""),
-            "checkpoint": info.get("checkpoint", False),
-            "executors": [executor for executor in executors if executor],
-        }
+                runs.append(self._executor(path))
+        return RecoveredFramework(messages.ordered("FrameworkInfo", info), [run for run in runs if run])
 
-    def _executor(self, executor_id: str, directory: str) -> dict[str, Any] | None:
+    def _executor(self, directory: str) -> RecoveredRun | None:
         """None when its latest run has ended."""
-        runs = {}
-        for container, path in _entries(os.path.join(directory, "runs")):
-            if container != "latest":
-                with _naming(f"run {container} of executor '{executor_id}'"):
-                    runs[container] = self._run(path)
         latest = os.path.basename(os.path.realpath(os.path.join(directory, "runs", "latest")))
         info = self._reader.one("ExecutorInfo", os.path.join(directory, "executor.info"), "executor info")
-        run = runs.get(latest)
-        if run is None or info is None:
-            return None
-        inside = os.path.relpath(directory, self._paths.meta)
-        return {
-            "id": executor_id,
-            "name": info.get("name", ""),
-            "source": info.get("source", ""),
-            "container": latest,
-            "directory": os.path.join(self._paths.work_dir, inside, "runs", latest),
-            "resources": info.get("resources", []),
-            **run,
-        }
+        found = None
+        for container, path in _entries(os.path.join(directory, "runs")):
+            if container != "latest":
+                with _naming(f"run {container} of executor '{os.path.basename(directory)}'"):
+                    run = self._run(path, messages.ordered("ExecutorInfo", _upgraded(info or {})))
+                    found = run if container == latest else found
+        return found if info is not None else None
 
-    def _run(self, directory: str) -> dict[str, Any] | None:
+    def _run(self, directory: str, info: dict[str, Any]) -> RecoveredRun | None:
         tasks = []
         for task_id, path in _entries(os.path.join(directory, "tasks")):
             with _naming(f"task {task_id}"):
-                tasks.append(self._task(task_id, path))
-        found = not self._rebooted and self._finds_executor(directory)
+                tasks.append(self._task(path))
+        pid = self._find_executor(directory)
         if self._rebooted and os.path.exists(_forked_pid(directory)):
             os.unlink(_forked_pid(directory))  # so that another start does not take it for a living one
-        if os.path.exists(os.path.join(directory, "executor.sentinel")):
+        if os.path.exists(os.path.join(directory, "executor.sentinel")) or not info:
             return None
-        return {"lost": not found, "tasks": [task for task in tasks if task]}
+        inside = os.path.relpath(directory, self._paths.meta)
+        names = {task["executor_id"]["value"] for task, _ in filter(None, tasks)}
+        command = {task["task_id"]["value"] for task, _ in filter(None, tasks)} == names and len(names) == 1
+        executor = executors.Executor(
+            info, os.path.basename(directory), os.path.join(self._paths.work_dir, inside), command_task=command
+        )
+        executor.pid = pid
+        updates = {}
+        for task, sent in filter(None, tasks):
+            task_id = task["task_id"]["value"]
+            executor.tasks[task_id] = task
+            updates[task_id] = sent
+            if task["state"] in messages.TERMINAL and not sent[1]:
+                executor.complete(task_id)
+        return RecoveredRun(executor, updates, not pid)
 
-    def _finds_executor(self, directory: str) -> bool:
-        """By its process and by how it speaks to agents (RunState::recover)."""
+    def _find_executor(self, directory: str) -> int:
+        """By its process and by how it speaks to agents (RunState::recover); 0 when it cannot be found."""
         path = _forked_pid(directory)
         pid = _text(path, "executor forked pid")
         if pid and not re.fullmatch("-?[0-9]+", pid):
             reason = f"Failed to convert '{pid}' to number"
             raise CorruptCheckpoint(f"Failed to parse forked pid '{pid}' from pid file '{path}': {reason}")
-        return bool(pid) and os.path.exists(os.path.join(directory, "http.marker"))
+        found = not self._rebooted and pid and os.path.exists(os.path.join(directory, "http.marker"))
+        return int(pid) if found else 0
 
-    def _task(self, task_id: str, directory: str) -> dict[str, Any] | None:
+    def _task(self, directory: str) -> tuple[dict[str, Any], Sent] | None:
         info = self._reader.one("Task", os.path.join(directory, "task.info"), "task info")
         if info is None:
             return None
-        last = {"state": info["state"], "timestamp": 0.0, "uuid": ""}
-        for update in self._updates(os.path.join(directory, "task.updates")):
-            if "update" in update:
-                last = {name: update["update"]["status"].get(name, value) for name, value in last.items()}
-        return {"id": task_id, "name": info["name"], "resources": info.get("resources", []), **last}
+        task = {"resources": [], **_upgraded(info), "statuses": []}
+        uuids: set[str] = set()
+        waiting: list[dict[str, Any]] = []
+        for entry in self._updates(os.path.join(directory, "task.updates")):
+            if "update" in entry:
+                status = messages.ordered("TaskStatus", entry["update"]["status"])
+                frameworks.take_status(task, status, status["state"])
+                uuids.add(status.get("uuid", ""))
+                waiting.append(status)
+            else:
+                waiting = [status for status in waiting if status.get("uuid") != entry.get("uuid")]
+        return task, (uuids, waiting)
 
     def _updates(self, path: str) -> list[dict[str, Any]]:
         """The file is cut behind its last sound record (TaskState::recover), what was cut off goes without a word."""

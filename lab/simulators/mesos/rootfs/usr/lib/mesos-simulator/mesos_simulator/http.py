@@ -21,9 +21,11 @@ from mesos_simulator.tls import Tls
 _REASONS = {
     101: "Switching Protocols",
     200: "OK",
+    202: "Accepted",
     307: "Temporary Redirect",
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     406: "Not Acceptable",

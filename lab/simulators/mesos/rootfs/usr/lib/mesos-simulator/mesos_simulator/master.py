@@ -1,7 +1,7 @@
 # Copyright (c) 2026 Holdfast contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The master: leadership, agents, planted frameworks (mesos 1.11.0 src/master/main.cpp, src/master/master.cpp)."""
+"""The master: leadership and agents; frameworks are in scheduling.py (mesos 1.11.0 src/master/main.cpp, src/master/master.cpp)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from mesos_simulator import auth, cram_md5, daemon, detector, http, link, master_flags, resources, work
+from mesos_simulator import auth, build, cram_md5, daemon, detector, http, link, master_flags, resources, work
 from mesos_simulator.election import Election
 from mesos_simulator.flags import Flags
 from mesos_simulator.log import log
 from mesos_simulator.registry import Registry
+from mesos_simulator.scheduling import Scheduling
 from mesos_simulator.tls import Tls
 
 _ROUTELESS_SECONDS = 0.1  # recorded early requests of a starting master: 404 for about this long
@@ -41,7 +43,6 @@ class AgentRecord:
         self.version = message["version"]
         self.link: link.Link | None = connection
         self.checkpointed: list[dict[str, Any]] = message["checkpointed_resources"]
-        self.frameworks: list[dict[str, Any]] = message["frameworks"]
         self.misses = 0
         self.ponged = True
 
@@ -78,16 +79,13 @@ class Master:
         # The agent admitted last at an address: others may stay listed with the same one (recorded recovery cases l9, b1).
         self._by_pid: dict[str, AgentRecord] = {}
         self.recovered_agents: dict[str, dict[str, Any]] = {}
-        self.frameworks: dict[str, dict[str, Any]] = {}
-        self.completed_frameworks: dict[str, dict[str, Any]] = {}
-        self.completed_tasks: list[dict[str, Any]] = []
+        self.scheduling = Scheduling(self)
         self.counters = dict.fromkeys(("registrations", "reregistrations", "removals"), 0)
         self.removal_reasons = dict.fromkeys(("registered", "unhealthy", "unregistered"), 0)
         self._next_agent = 0
-        self._next_framework = 0
         self.credentials = _credentials(loaded)
         self._authenticator = cram_md5.Authenticator(self.credentials, self.hostname)
-        self._evidence = daemon.evidence_directory(loaded)
+        self.evidence = daemon.evidence_directory(loaded)
         self.registry = Registry(loaded["work_dir"] if loaded["registry"] == "replicated_log" else None)
         identity = {"id": self.master_id, "ip": address[0], "port": address[1], "hostname": self.hostname}
         quorum = loaded["quorum"] or 1
@@ -153,10 +151,18 @@ class Master:
             record.ponged, record.misses = True, 0
         elif kind == "unregister":
             self._remove(record, "the agent unregistered", "unregistered")
+        elif kind == "status_update":
+            self.scheduling.status_update(record, message)
+        elif kind == "exited_executor":
+            self.scheduling.exited_executor(record, message)
+        elif kind == "executor_message":
+            self.scheduling.executor_message(record, message)
         elif kind == "plant":
-            self._plant(message, record)
-        elif kind == "work":
-            self._take_work(message, record)
+            connection.send(
+                type="planted", request=message["request"], **self.scheduling.plant(record, message["framework"])
+            )
+        elif kind == "reserved":
+            record.checkpointed = message["checkpointed_resources"]
 
     def _refuses(self, message: dict[str, Any], connection: link.Link) -> bool:
         """With --authenticate_agents an agent that is not authenticated gets no answer (master.cpp: registerSlave)."""
@@ -196,6 +202,7 @@ class Master:
         self.counters["registrations"] += 1
         self._event("registered", record)
         self._acknowledge(record, "registered")
+        self.scheduling.allocator.allocate()
 
     def _add(self, record: AgentRecord) -> AgentRecord:
         self.agents[record.agent_id] = self._by_pid[record.pid] = record
@@ -216,6 +223,7 @@ class Master:
         if self._ignores_domain(info, pid, "re-registration", "master.cpp:6760"):
             return
         record = self.agents.get(agent_id)
+        how = self._taken_for(agent_id)
         if record is not None:
             if not self._same_place(record, info, pid, connection):
                 return
@@ -225,10 +233,17 @@ class Master:
         else:
             record = self._admit_known(info, message, connection)
         record.reregistered_time = round(time.time(), 6)
-        self._recover_frameworks(record)
+        unnamed = self.scheduling.agent_returned(record, message, how)
         self.counters["reregistrations"] += 1
         self._event("reregistered", record)
-        self._acknowledge(record, "reregistered")
+        self._acknowledge(record, "reregistered", unnamed)
+        self.scheduling.allocator.allocate()
+
+    def _taken_for(self, agent_id: str) -> str | None:
+        """What an agent that comes back was taken for; None when it was known or recovered (master.cpp: reregisterSlave)."""
+        if agent_id in self.agents or agent_id in self.recovered_agents:
+            return None
+        return "Unreachable" if agent_id in self.registry.state["unreachable"] else "Unknown"
 
     def _same_place(self, record: AgentRecord, info: dict[str, Any], pid: str, connection: link.Link) -> bool:
         """An ID may not move to another address or name (recorded recovery cases e8, d19)."""
@@ -247,7 +262,6 @@ class Master:
         if info != record.info:
             self._commit(lambda state: state["agents"].update({record.agent_id: info}))
         was_disconnected = record.link is None
-        self._fail_missing_tasks(record, message["frameworks"])
         record.take(info, message, connection)
         if was_disconnected and not record.deactivated:
             log.info("master.cpp:7342", f"Reactivating re-registered agent {record}")
@@ -279,13 +293,14 @@ class Master:
         log.warning(place, f"{text}Ignoring agent {attempt} attempt")
         return True
 
-    def _acknowledge(self, record: AgentRecord, kind: str) -> None:
+    def _acknowledge(self, record: AgentRecord, kind: str, unnamed: Sequence[dict[str, Any]] = ()) -> None:
         if record.link:
             record.link.send(
                 type=kind,
                 agent_id=record.agent_id,
                 ping_timeout=self._ping_timeout(),
                 master_hostname=self.hostname,
+                reconcile=list(unnamed),
             )
         record.next_ping = 0.0
 
@@ -300,23 +315,20 @@ class Master:
         log.info("master.cpp:3462", f"Disconnecting agent {record}")
         if not record.deactivated:
             log.info("master.cpp:3481", f"Deactivating agent {record}")
-        for framework in [item for item in record.frameworks if not item["checkpoint"]]:
-            record.frameworks.remove(framework)
-            self._lose_tasks(record, framework, "disconnected", "REASON_AGENT_DISCONNECTED")
+        self.scheduling.agent_disconnected(record)
         self._event("disconnected", record)
 
     def _remove(self, record: AgentRecord, reason: str, kind: str) -> None:
         log.info("master.cpp:10784", f"Removing agent {record}: {reason}")
         self._commit(lambda state: state["agents"].pop(record.agent_id, None))
-        self._forget(record, f"removed: {reason}", "REASON_AGENT_REMOVED", kind)
+        self._forget(record, f"removed: {reason}", "REASON_AGENT_REMOVED", kind, "TASK_GONE")
         log.info("master.cpp:10826", f"Removed agent {record}: {reason}")
         self._event("removed", record)
 
-    def _forget(self, record: AgentRecord, what: str, reason: str, kind: str) -> None:
+    def _forget(self, record: AgentRecord, what: str, reason: str, kind: str, state: str) -> None:
         del self.agents[record.agent_id]
         self._by_pid.pop(record.pid, None)
-        for framework in record.frameworks:
-            self._lose_tasks(record, framework, what, reason)
+        self.scheduling.agent_removed(record, what, reason, state)
         record.link = None
         self.counters["removals"] += 1
         self.removal_reasons[kind] += 1
@@ -340,7 +352,8 @@ class Master:
         if record is not None:
             if record.link:
                 record.link.send(type="shutdown", reason="Agent has been marked gone")
-            self._forget(record, "has been marked gone", "REASON_AGENT_REMOVED_BY_OPERATOR", "unregistered")
+            reason = "REASON_AGENT_REMOVED_BY_OPERATOR"
+            self._forget(record, "has been marked gone", reason, "unregistered", "TASK_GONE_BY_OPERATOR")
             self._event("removed", record)
         return True
 
@@ -359,6 +372,7 @@ class Master:
                     for agent_id, info in self.recovered_agents.items():
                         self._commit_unreachable(agent_id, info)
                     self.recovered_agents = {}
+                self.scheduling.tick(time.monotonic())
 
     def _ping(self, record: AgentRecord, now: float) -> None:
         if now < record.next_ping:
@@ -371,7 +385,8 @@ class Master:
             self._commit_unreachable(record.agent_id, record.info)
             log.info("master.cpp:8687", f"Marked agent {name} unreachable: health check timed out")
             connection = record.link
-            self._forget(record, "unreachable: health check timed out", "REASON_AGENT_REMOVED", "unhealthy")
+            what = "unreachable: health check timed out"
+            self._forget(record, what, "REASON_AGENT_REMOVED", "unhealthy", "TASK_UNREACHABLE")
             self._event("unreachable", record)
             if connection:
                 connection.close()
@@ -394,87 +409,28 @@ class Master:
 
         self._commit(mark)
 
-    # --- work ---
+    # --- what it says of itself ---
 
-    def _plant(self, message: dict[str, Any], record: AgentRecord) -> None:
-        framework_id = f"{self.master_id}-{self._next_framework:04d}"
-        self._next_framework += 1
-        wanted = message["framework"]
-        self.frameworks[framework_id] = {
-            "id": framework_id,
-            "user": "root",
-            "registered_time": round(time.time(), 6),
-            "connected": True,
-            **{name: wanted[name] for name in ("name", "role", "principal", "checkpoint", "hostname")},
+    def master_info(self) -> dict[str, Any]:
+        """MasterInfo, for schedulers and GET_MASTER."""
+        address = {"hostname": self.hostname, "ip": self.address[0], "port": self.address[1]}
+        return {
+            "id": self.master_id,
+            "ip": int.from_bytes(socket.inet_aton(self.address[0]), "little"),
+            "port": self.address[1],
+            "pid": self.pid,
+            "hostname": self.hostname,
+            "version": build.VERSION,
+            "address": address,
+            "capabilities": [{"type": "AGENT_UPDATE"}, {"type": "AGENT_DRAINING"}, {}],
         }
-        if record.link:
-            record.link.send(type="planted", request=message["request"], framework_id=framework_id)
-
-    def _take_work(self, message: dict[str, Any], record: AgentRecord) -> None:
-        record.frameworks = message["frameworks"]
-        record.checkpointed = message["checkpointed_resources"]
-
-    def _recover_frameworks(self, record: AgentRecord) -> None:
-        """Frameworks that an agent brings: torn down ones end there too, unknown ones come back without a scheduler."""
-        for framework in list(record.frameworks):
-            framework_id = framework["id"]
-            if framework_id in self.completed_frameworks:
-                text = f"Agent {record} reregistered with completed framework {framework_id} ({framework['name']})"
-                log.warning("master.cpp:9979", f"{text}. Shutting down the framework on the agent")
-                record.frameworks.remove(framework)
-                self._send_shutdown(record, framework_id)
-            elif framework_id not in self.frameworks:
-                kept = {name: value for name, value in framework.items() if name != "executors"}
-                self.frameworks[framework_id] = {**kept, "registered_time": round(time.time(), 6), "connected": False}
-
-    def _send_shutdown(self, record: AgentRecord, framework_id: str) -> None:
-        if record.link:
-            record.link.send(type="shutdown_framework", framework_id=framework_id)
-
-    def _lose_tasks(self, record: AgentRecord, framework: dict[str, Any], what: str, reason: str) -> None:
-        message = f"Agent {record.info['hostname']} {what}"
-        for executor, task in work.tasks_of(framework):
-            lost = {**task, "state": "TASK_LOST", "message": message, "reason": reason, "source": "SOURCE_MASTER"}
-            lost["timestamp"] = time.time()
-            place = f"task {task['id']} of framework {framework['id']}"
-            log.info("master.cpp:8212", f"Sending status update TASK_LOST for {place} '{message}'")
-            self._complete(lost, executor["id"], framework, record.agent_id)
-
-    def _fail_missing_tasks(self, record: AgentRecord, reported: list[dict[str, Any]]) -> None:
-        """An agent that came back without an executor says so of its tasks (slave.cpp: sendExecutorTerminatedStatusUpdate)."""
-        alive = {executor["container"] for framework in reported for executor in framework["executors"]}
-        end = {"state": "TASK_FAILED", "source": "SOURCE_SLAVE", "reason": "REASON_EXECUTOR_TERMINATED"}
-        message = "Abnormal executor termination: unknown container"
-        for framework in record.frameworks:
-            for executor, task in work.tasks_of(framework):
-                if executor["container"] not in alive:
-                    failed = {**task, **end, "message": message, "timestamp": time.time()}
-                    self._complete(failed, executor["id"], framework, record.agent_id)
-
-    def _complete(self, task: dict[str, Any], executor_id: str, framework: dict[str, Any], agent_id: str) -> None:
-        entry = {"task": task, "executor_id": executor_id, "framework": framework, "agent_id": agent_id}
-        self.completed_tasks.append(entry)
-
-    def teardown(self, framework_id: str) -> bool:
-        """Ends a framework with all its tasks; whether it was known."""
-        framework = self.frameworks.pop(framework_id, None)
-        if framework is None:
-            return False
-        self.completed_frameworks[framework_id] = {**framework, "unregistered_time": time.time()}
-        for record in self.agents.values():
-            for planted in [item for item in record.frameworks if item["id"] == framework_id]:
-                record.frameworks.remove(planted)
-                for executor, task in work.tasks_of(planted):
-                    self._complete({**task, "state": "TASK_KILLED"}, executor["id"], planted, record.agent_id)
-            self._send_shutdown(record, framework_id)
-        return True
 
     # --- evidence ---
 
     def _event(self, event: str, record: AgentRecord) -> None:
         daemon.record(
             "simulator-events.jsonl",
-            self._evidence,
+            self.evidence,
             {"event": event, "agent_id": record.agent_id, "hostname": record.info["hostname"], "pid": record.pid},
         )
 

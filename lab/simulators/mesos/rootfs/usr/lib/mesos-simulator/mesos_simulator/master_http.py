@@ -6,10 +6,24 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from typing import Any, Callable
 from urllib.parse import quote
 
-from mesos_simulator import attributes, auth, build, calls, daemon, election, http, link, resources, work
+from mesos_simulator import (
+    attributes,
+    auth,
+    build,
+    calls,
+    daemon,
+    election,
+    http,
+    link,
+    resources,
+    scheduler_http,
+    work,
+)
+from mesos_simulator.frameworks import Framework, Offer
 from mesos_simulator.master import AgentRecord, Master
 
 _STATES = "STAGING STARTING RUNNING KILLING FINISHED KILLED FAILED LOST ERROR UNREACHABLE".split()
@@ -27,8 +41,13 @@ class Endpoints:
         self._master = master
         flags = master.flags
         self._authenticator = auth.Authenticator(
-            "master", master.credentials, flags["authenticate_http_readonly"], flags["authenticate_http_readwrite"]
+            "master",
+            master.credentials,
+            readonly=flags["authenticate_http_readonly"],
+            readwrite=flags["authenticate_http_readwrite"],
+            scheduler=flags["authenticate_http_frameworks"],
         )
+        self._scheduler = scheduler_http.Endpoint(master, self._authenticator)
 
     def install(self, router: http.Router) -> None:
         def readonly(handler: http.Handler) -> http.Handler:
@@ -52,7 +71,10 @@ class Endpoints:
             ("/api/v1", self._api),
         ):
             router.own(path, self._authenticator.guard("readwrite", self._leading(path, handler)))
-        router.own("/api/v1/scheduler", self._leading("/api/v1/scheduler", self._scheduler))
+        path = "/api/v1/scheduler"
+        router.own(
+            path, self._authenticator.guard("scheduler", self._leading(path, self._scheduler.answer, locked=False))
+        )
         router.own("/flags", readonly(self._flags))
         router.own("/health", self._health)
         router.own("/redirect", self._redirect)
@@ -83,8 +105,11 @@ class Endpoints:
 
     # --- leadership ---
 
-    def _leading(self, path: str, handler: http.Handler) -> http.Handler:
-        """`handler` on the leader; a redirect to it on the others; 503 while there is none (recorded: ZooKeeper, redirect)."""
+    def _leading(self, path: str, handler: http.Handler, *, locked: bool = True) -> http.Handler:
+        """`handler` on the leader; a redirect to it on the others; 503 while there is none (recorded: ZooKeeper, redirect).
+
+        One that is not `locked` takes the master's lock itself.
+        """
 
         def guarded(request: http.Request, connection: socket.socket) -> http.Response:
             if not self._master.election.leads:
@@ -92,7 +117,9 @@ class Endpoints:
             with self._master.lock:
                 if not self._master.recovered:
                     return http.text(503, "Master has not finished recovery")
-                return handler(request, connection)
+                if locked:
+                    return handler(request, connection)
+            return handler(request, connection)
 
         return guarded
 
@@ -143,19 +170,13 @@ class Endpoints:
     def _machine(self, request: http.Request, _: socket.socket) -> http.Response:
         return http.plain_status(501) if request.method == "POST" else http.method_not_allowed(request.method)
 
-    def _scheduler(self, request: http.Request, _: socket.socket) -> http.Response:
-        """Schedulers cannot subscribe; a call without a type gets its recorded answer."""
-        if request.body.strip() == b"{}":
-            return http.text(400, "Failed to validate scheduler::Call: Expecting 'type' to be present")
-        return http.plain_status(501)
-
     def _teardown(self, request: http.Request, _: socket.socket) -> http.Response:
         if request.method != "POST":
             return http.method_not_allowed(request.method)
         framework_id = http.parse_pairs(request.body.decode("utf-8", "replace")).get("frameworkId")
         if framework_id is None:
             return http.text(400, "Missing 'frameworkId' query parameter in the request body")
-        if not self._master.teardown(framework_id):
+        if not self._master.scheduling.teardown(framework_id):
             return http.text(400, "No framework found with specified ID")
         return http.Response(200)
 
@@ -180,7 +201,16 @@ def _newest_first(master: Master) -> list[AgentRecord]:
     return list(reversed(list(master.agents.values())))
 
 
-def _slave(record: AgentRecord) -> dict[str, Any]:
+def _used(master: Master, record: AgentRecord) -> list[dict[str, Any]]:
+    """What frameworks hold on an agent."""
+    return [item for one in master.scheduling.registered.values() for item in one.used(record.agent_id)]
+
+
+def _offered(master: Master, record: AgentRecord) -> list[dict[str, Any]]:
+    return [item for one in master.scheduling.registered.values() for item in one.offered(record.agent_id)]
+
+
+def _slave(master: Master, record: AgentRecord) -> dict[str, Any]:
     """One agent in /slaves, /state and /state-summary (readonly_handler.cpp: SlaveWriter)."""
     total = record.total()
     found: dict[str, Any] = {
@@ -196,8 +226,8 @@ def _slave(record: AgentRecord) -> dict[str, Any]:
         found["reregistered_time"] = record.reregistered_time
     found.update(
         resources=resources.totals(total),
-        used_resources=resources.totals(work.used(record.frameworks)),
-        offered_resources=resources.totals([]),
+        used_resources=resources.totals(_used(master, record)),
+        offered_resources=resources.totals(_offered(master, record)),
         reserved_resources={role: resources.totals(items) for role, items in resources.by_role(total).items()},
         unreserved_resources=resources.totals(item for item in total if not resources.is_reserved(item)),
         active=record.active,
@@ -230,15 +260,15 @@ def slaves(master: Master, query: dict[str, str]) -> dict[str, Any]:
             reserved = resources.by_role(total)
             shown.append(
                 {
-                    **_slave(record),
+                    **_slave(master, record),
                     "reserved_resources_full": {
                         role: [resources.endpoint_form(item) for item in items] for role, items in reserved.items()
                     },
                     "unreserved_resources_full": [
                         resources.endpoint_form(item) for item in total if not resources.is_reserved(item)
                     ],
-                    "used_resources_full": [resources.endpoint_form(item) for item in work.used(record.frameworks)],
-                    "offered_resources_full": [],
+                    "used_resources_full": [resources.endpoint_form(item) for item in _used(master, record)],
+                    "offered_resources_full": [resources.endpoint_form(item) for item in _offered(master, record)],
                 }
             )
     recovered = [item for item in _recovered(master) if wished in (None, item["id"])]
@@ -271,7 +301,7 @@ def state(master: Master, query: dict[str, str]) -> dict[str, Any]:
     for name in ("cluster", "log_dir"):
         if master.flags[name]:
             found[name] = master.flags[name]
-    found.update(flags=master.flags.texts(), slaves=[_slave(record) for record in records])
+    found.update(flags=master.flags.texts(), slaves=[_slave(master, record) for record in records])
     found.update(recovered_slaves=_recovered(master), **frameworks(master, query))
     found["orphan_tasks"] = []
     for name in ("completed_frameworks", "orphan_tasks", "unregistered_frameworks"):
@@ -284,102 +314,119 @@ def state_summary(master: Master, query: dict[str, str]) -> dict[str, Any]:
     shown = []
     for record in _newest_first(master):
         counts = dict.fromkeys((f"TASK_{name}" for name in _STATES), 0)
-        for framework in record.frameworks:
-            for _, task in work.tasks_of(framework):
+        working = []
+        for framework in master.scheduling.registered.values():
+            tasks = framework.tasks_on(record.agent_id)
+            for task in tasks:
                 counts[task["state"]] += 1
-        shown.append({**_slave(record), **counts, "framework_ids": [item["id"] for item in record.frameworks]})
+            if tasks or record.agent_id in framework.executors:
+                working.append(framework.framework_id)
+        shown.append({**_slave(master, record), **counts, "framework_ids": working})
     summary: dict[str, Any] = {"hostname": master.hostname}
     if master.flags["cluster"]:
         summary["cluster"] = master.flags["cluster"]
-    return {**summary, "slaves": shown, "frameworks": [_framework(master, item) for item in master.frameworks.values()]}
+    known = [_framework(framework) for framework in master.scheduling.registered.values()]
+    return {**summary, "slaves": shown, "frameworks": known}
 
 
 def frameworks(master: Master, query: dict[str, str]) -> dict[str, Any]:
-    """GET /frameworks."""
+    """GET /frameworks; ?framework_id= leaves one, or none."""
+    wished = query.get("framework_id")
+
+    def shown(known: Iterable[Framework]) -> list[dict[str, Any]]:
+        return [_framework(framework) for framework in known if wished in (None, framework.framework_id)]
+
+    scheduling = master.scheduling
     return {
-        "frameworks": [_framework(master, item) for item in master.frameworks.values()],
-        "completed_frameworks": [_framework(master, item) for item in master.completed_frameworks.values()],
+        "frameworks": shown(scheduling.registered.values()),
+        "completed_frameworks": shown(scheduling.completed.values()),
         "unregistered_frameworks": [],
     }
 
 
-def _framework(master: Master, framework: dict[str, Any]) -> dict[str, Any]:
-    running = _running(master, framework["id"])
-    held = [item for record in master.agents.values() for item in work.used(_parts(record, framework["id"]))]
-    found = {
-        "id": framework["id"],
-        "name": framework["name"],
-        "used_resources": resources.totals(held),
-        "offered_resources": resources.totals([]),
-        "capabilities": ["MULTI_ROLE"],
-        "hostname": framework["hostname"],
-        "webui_url": "",
-        "active": framework["connected"] and framework["id"] in master.frameworks,
-        "connected": framework["connected"] and framework["id"] in master.frameworks,
-        "recovered": not framework["connected"],
-        "user": framework["user"],
-        "failover_timeout": 0.0,
-        "checkpoint": framework["checkpoint"],
-        "registered_time": framework["registered_time"],
-        "unregistered_time": framework.get("unregistered_time", 0.0),
-        "principal": framework["principal"],
-        "resources": resources.totals(held),
-        "roles": [framework["role"]],
-        "tasks": [work.task_state(task, executor, framework, agent) for executor, task, agent in running],
-        "unreachable_tasks": [],
-        "completed_tasks": [
-            work.task_state(entry["task"], entry["executor_id"], framework, entry["agent_id"])
-            for entry in master.completed_tasks
-            if entry["framework"]["id"] == framework["id"]
-        ],
-        "offers": [],
-        "executors": [],
+def _framework(framework: Framework) -> dict[str, Any]:
+    """readonly_handler.cpp: FullFrameworkWriter; recorded: the ScaleIO framework."""
+    info, used, offered = framework.info, framework.used(), framework.offered()
+    shown = {
+        "id": framework.framework_id,
+        "name": info["name"],
+        "used_resources": resources.totals(used),
+        "offered_resources": resources.totals(offered),
+        "capabilities": [entry["type"] for entry in info.get("capabilities", [])],
+        "hostname": info.get("hostname", ""),
+        "webui_url": info.get("webui_url", ""),
+        "active": framework.active,
+        "connected": framework.connected,
+        "recovered": framework.recovered,
+        "user": info["user"],
+        "failover_timeout": info.get("failover_timeout", 0.0),
+        "checkpoint": info.get("checkpoint", False),
+        "registered_time": framework.registered_time,
+        "unregistered_time": framework.unregistered_time,
     }
-    return found
+    if "principal" in info:
+        shown["principal"] = info["principal"]
+    if framework.reregistered_time is not None:
+        shown["reregistered_time"] = framework.reregistered_time
+    shown["resources"] = resources.totals([*used, *offered])
+    if framework.capable("MULTI_ROLE"):
+        shown["roles"] = framework.roles
+    else:
+        shown["role"] = framework.roles[0]
+    if "labels" in info:
+        shown["labels"] = info["labels"].get("labels", [])
+    return {
+        **shown,
+        "tasks": [work.task_state(task) for task in framework.tasks.values()],
+        "unreachable_tasks": [work.task_state(task) for task in framework.unreachable_tasks.values()],
+        "completed_tasks": [work.task_state(task) for task in framework.completed_tasks],
+        "offers": [_offer(offer, framework) for offer in framework.offers.values()],
+        "executors": [
+            work.executor_state(executor, agent_id)
+            for agent_id, executors in framework.executors.items()
+            for executor in executors.values()
+        ],
+        "offer_constraints": {},
+    }
 
 
-def _parts(record: AgentRecord, framework_id: str) -> list[dict[str, Any]]:
-    return [item for item in record.frameworks if item["id"] == framework_id]
+def _offer(offer: Offer, framework: Framework) -> dict[str, Any]:
+    return {
+        "id": offer.offer_id,
+        "framework_id": framework.framework_id,
+        "allocation_info": {"role": offer.role},
+        "slave_id": offer.agent_id,
+        "resources": resources.totals(offer.resources),
+    }
 
 
-def _running(master: Master, framework_id: str) -> list[tuple[str, dict[str, Any], str]]:
-    """(executor ID, task, agent ID) of a framework's tasks."""
-    return [
-        (executor["id"], task, record.agent_id)
-        for record in master.agents.values()
-        for part in _parts(record, framework_id)
-        for executor, task in work.tasks_of(part)
-    ]
+def _all_frameworks(master: Master) -> list[Framework]:
+    return [*master.scheduling.registered.values(), *master.scheduling.completed.values()]
 
 
 def tasks(master: Master, query: dict[str, str]) -> dict[str, Any]:
     """GET /tasks: running ones, then completed ones."""
-    shown = []
-    for framework in master.frameworks.values():
-        for executor, task, agent in _running(master, framework["id"]):
-            shown.append(work.task_state(task, executor, framework, agent))
-    for entry in master.completed_tasks:
-        shown.append(work.task_state(entry["task"], entry["executor_id"], entry["framework"], entry["agent_id"]))
-    return {"tasks": shown}
+    known = _all_frameworks(master)
+    running = [task for framework in known for task in framework.tasks.values()]
+    unreachable = [task for framework in known for task in framework.unreachable_tasks.values()]
+    completed = [task for framework in known for task in framework.completed_tasks]
+    return {"tasks": [work.task_state(task) for task in [*running, *unreachable, *completed]]}
 
 
 def roles(master: Master, query: dict[str, str]) -> dict[str, Any]:
     """GET /roles."""
-    names: dict[str, list[str]] = {}
-    for framework in master.frameworks.values():
-        names.setdefault(framework["role"], []).append(framework["id"])
+    names: dict[str, list[Framework]] = {}
+    for framework in master.scheduling.registered.values():
+        for role in framework.roles:
+            names.setdefault(role, []).append(framework)
     for record in master.agents.values():
         for role in resources.by_role(record.total()):
             names.setdefault(role, [])
     shown = []
     for role in sorted(names):
-        held = [
-            item
-            for name in names[role]
-            for record in master.agents.values()
-            for item in work.used(_parts(record, name))
-        ]
-        shown.append({"name": role, "weight": 1.0, "resources": resources.totals(held), "frameworks": names[role]})
+        held = [item for framework in names[role] for item in framework.used() if work.role_of([item]) == role]
+        ids = [framework.framework_id for framework in names[role]]
+        shown.append({"name": role, "weight": 1.0, "resources": resources.totals(held), "frameworks": ids})
     return {"roles": shown}
 
 
@@ -448,9 +495,12 @@ def _get_agents(master: Master) -> dict[str, Any]:
         if record.reregistered_time is not None:
             shown["reregistered_time"] = _nanoseconds(record.reregistered_time)
         shown["total_resources"] = [_total_form(resource) for resource in record.total()]
-        held = work.used(record.frameworks)
-        if held:
-            shown["allocated_resources"] = [resources.without_role(resource) for resource in held]
+        for name, held in (
+            ("allocated_resources", _used(master, record)),
+            ("offered_resources", _offered(master, record)),
+        ):
+            if held:
+                shown[name] = [resources.without_role(resource) for resource in held]
         shown["capabilities"] = [{"type": name} for name in build.AGENT_CAPABILITIES]
         agents.append(shown)
     return {"agents": agents, "recovered_agents": [_agent_info(info) for info in master.recovered_agents.values()]}
@@ -461,19 +511,8 @@ def _total_form(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def _get_master(master: Master) -> dict[str, Any]:
-    ip = int.from_bytes(socket.inet_aton(master.address[0]), "little")
-    address = {"hostname": master.hostname, "ip": master.address[0], "port": master.address[1]}
     return {
-        "master_info": {
-            "id": master.master_id,
-            "ip": ip,
-            "port": master.address[1],
-            "pid": master.pid,
-            "hostname": master.hostname,
-            "version": build.VERSION,
-            "address": address,
-            "capabilities": [{"type": "AGENT_UPDATE"}, {"type": "AGENT_DRAINING"}, {}],
-        },
+        "master_info": master.master_info(),
         "start_time": master.start_time,
         "elected_time": master.elected_time,
     }
@@ -484,43 +523,46 @@ def _get_flags(master: Master) -> dict[str, Any]:
 
 
 def _get_tasks(master: Master) -> dict[str, Any]:
-    running = [
-        work.task_call(task, executor, framework_id, agent)
-        for framework_id in master.frameworks
-        for executor, task, agent in _running(master, framework_id)
-    ]
-    completed = [
-        work.task_call(entry["task"], entry["executor_id"], entry["framework"]["id"], entry["agent_id"])
-        for entry in master.completed_tasks
-    ]
-    return {"tasks": running, "unreachable_tasks": [], "completed_tasks": completed}
+    known = _all_frameworks(master)
+    return {
+        "tasks": [work.task_call(task) for one in known for task in one.tasks.values()],
+        "unreachable_tasks": [work.task_call(task) for one in known for task in one.unreachable_tasks.values()],
+        "completed_tasks": [work.task_call(task) for one in known for task in one.completed_tasks],
+    }
 
 
 def _get_executors(master: Master) -> dict[str, Any]:
     return {
         "executors": [
-            {"agent_id": {"value": record.agent_id}, "executor_info": work.executor_call(executor, framework["id"])}
-            for record in master.agents.values()
-            for framework in record.frameworks
-            for executor in framework["executors"]
+            {"agent_id": {"value": agent_id}, "executor_info": executor}
+            for framework in master.scheduling.registered.values()
+            for agent_id, executors in framework.executors.items()
+            for executor in executors.values()
         ]
     }
 
 
 def _get_frameworks(master: Master) -> dict[str, Any]:
-    def shown(framework: dict[str, Any], current: bool) -> dict[str, Any]:
-        connected = framework["connected"] and current
-        return {
-            "framework_info": work.framework_call(framework),
-            "active": connected,
-            "connected": connected,
-            "recovered": not framework["connected"],
-            "registered_time": _nanoseconds(framework["registered_time"]),
+    def shown(framework: Framework) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "framework_info": work.framework_call(framework.info),
+            "active": framework.active,
+            "connected": framework.connected,
+            "recovered": framework.recovered,
+            "registered_time": _nanoseconds(framework.registered_time),
         }
+        if framework.reregistered_time is not None:
+            found["reregistered_time"] = _nanoseconds(framework.reregistered_time)
+        if framework.unregistered_time:
+            found["unregistered_time"] = _nanoseconds(framework.unregistered_time)
+        for name, items in (("allocated_resources", framework.used()), ("offered_resources", framework.offered())):
+            if items:
+                found[name] = [resources.without_role(item) for item in items]
+        return found
 
     return {
-        "frameworks": [shown(framework, True) for framework in master.frameworks.values()],
-        "completed_frameworks": [shown(framework, False) for framework in master.completed_frameworks.values()],
+        "frameworks": [shown(framework) for framework in master.scheduling.registered.values()],
+        "completed_frameworks": [shown(framework) for framework in master.scheduling.completed.values()],
     }
 
 
@@ -589,7 +631,7 @@ def _mark_gone(master: Master, call: dict[str, Any]) -> http.Response:
 
 
 def _teardown(master: Master, call: dict[str, Any]) -> http.Response:
-    if not master.teardown(call["framework_id"]["value"]):
+    if not master.scheduling.teardown(call["framework_id"]["value"]):
         return http.text(400, "No framework found with specified ID")
     return http.Response(200)
 

@@ -13,6 +13,8 @@ import base64
 import struct
 from typing import Any, NamedTuple
 
+from mesos_simulator import messages
+
 _OPTIONAL, _REQUIRED, _REPEATED = "optional", "required", "repeated"
 
 
@@ -24,23 +26,11 @@ class Field(NamedTuple):
     label: str = _OPTIONAL
 
 
+# The numbers of enums are those of the v1 messages; where v0 has other names, it has the same numbers.
 ENUMS: dict[str, dict[str, int]] = {
-    "ValueType": {"SCALAR": 0, "RANGES": 1, "SET": 2, "TEXT": 3},
-    "ReservationType": {"UNKNOWN": 0, "STATIC": 1, "DYNAMIC": 2},
-    "VolumeMode": {"RW": 1, "RO": 2},
-    "CapabilityType": {"UNKNOWN": 0, "MULTI_ROLE": 6},
-    "ExecutorType": {"UNKNOWN": 0, "DEFAULT": 1, "CUSTOM": 2},
-    "TaskState": {
-        "TASK_STARTING": 0,
-        "TASK_RUNNING": 1,
-        "TASK_FINISHED": 2,
-        "TASK_FAILED": 3,
-        "TASK_KILLED": 4,
-        "TASK_LOST": 5,
-        "TASK_STAGING": 6,
-    },
-    "StatusSource": {"SOURCE_MASTER": 0, "SOURCE_SLAVE": 1, "SOURCE_EXECUTOR": 2},
+    **messages.ENUMS,
     "RecordType": {"UPDATE": 0, "ACK": 1},
+    "IPProtocol": {"IPv4": 1, "IPv6": 2},
 }
 
 # The fields of a message stand in the order of their numbers, in which they are written.
@@ -100,42 +90,83 @@ MESSAGES: dict[str, dict[str, Field]] = {
         "id": Field(3, "ID"),
         "failover_timeout": Field(4, "double"),
         "checkpoint": Field(5, "bool"),
+        "role": Field(6, "string"),
         "hostname": Field(7, "string"),
         "principal": Field(8, "string"),
+        "webui_url": Field(9, "string"),
         "capabilities": Field(10, "Capability", _REPEATED),
+        "labels": Field(11, "Labels"),
         "roles": Field(12, "string", _REPEATED),
     },
     "Capability": {"type": Field(1, "CapabilityType")},
+    "Labels": {"labels": Field(1, "Label", _REPEATED)},
+    "Label": {"key": Field(1, "string", _REQUIRED), "value": Field(2, "string")},
     "ExecutorInfo": {
         "executor_id": Field(1, "ID", _REQUIRED),
+        "data": Field(4, "bytes"),
         "resources": Field(5, "Resource", _REPEATED),
+        "command": Field(7, "CommandInfo"),
         "framework_id": Field(8, "ID"),
         "name": Field(9, "string"),
         "source": Field(10, "string"),
+        "shutdown_grace_period": Field(13, "DurationInfo"),
+        "labels": Field(14, "Labels"),
         "type": Field(15, "ExecutorType"),
     },
+    "DurationInfo": {"nanoseconds": Field(1, "uint64", _REQUIRED)},
+    "CommandInfo": {
+        "uris": Field(1, "URI", _REPEATED),
+        "environment": Field(2, "Environment"),
+        "value": Field(3, "string"),
+        "user": Field(5, "string"),
+        "shell": Field(6, "bool"),
+        "arguments": Field(7, "string", _REPEATED),
+    },
+    "URI": {
+        "value": Field(1, "string", _REQUIRED),
+        "executable": Field(2, "bool"),
+        "extract": Field(3, "bool"),
+        "cache": Field(4, "bool"),
+        "output_file": Field(5, "string"),
+    },
+    "Environment": {"variables": Field(1, "Variable", _REPEATED)},
+    "Variable": {"name": Field(1, "string", _REQUIRED), "value": Field(2, "string")},
     "Task": {
         "name": Field(1, "string", _REQUIRED),
         "task_id": Field(2, "ID", _REQUIRED),
         "framework_id": Field(3, "ID", _REQUIRED),
         "executor_id": Field(4, "ID"),
-        "slave_id": Field(5, "ID", _REQUIRED),
+        "agent_id": Field(5, "ID", _REQUIRED),
         "state": Field(6, "TaskState", _REQUIRED),
         "resources": Field(7, "Resource", _REPEATED),
+        "labels": Field(11, "Labels"),
+        "user": Field(14, "string"),
     },
     "TaskStatus": {
         "task_id": Field(1, "ID", _REQUIRED),
         "state": Field(2, "TaskState", _REQUIRED),
-        "slave_id": Field(5, "ID"),
+        "data": Field(3, "bytes"),
+        "message": Field(4, "string"),
+        "agent_id": Field(5, "ID"),
         "timestamp": Field(6, "double"),
         "executor_id": Field(7, "ID"),
+        "healthy": Field(8, "bool"),
         "source": Field(9, "StatusSource"),
+        "reason": Field(10, "StatusReason"),
         "uuid": Field(11, "bytes"),
+        "container_status": Field(13, "ContainerStatus"),
     },
+    "ContainerStatus": {
+        "network_infos": Field(1, "NetworkInfo", _REPEATED),
+        "executor_pid": Field(3, "uint64"),
+        "container_id": Field(4, "ID"),
+    },
+    "NetworkInfo": {"ip_addresses": Field(5, "IPAddress", _REPEATED)},
+    "IPAddress": {"protocol": Field(1, "IPProtocol"), "ip_address": Field(2, "string")},
     "StatusUpdate": {
         "framework_id": Field(1, "ID", _REQUIRED),
         "executor_id": Field(2, "ID"),
-        "slave_id": Field(3, "ID"),
+        "agent_id": Field(3, "ID"),
         "status": Field(4, "TaskStatus", _REQUIRED),
         "timestamp": Field(5, "double", _REQUIRED),
         "uuid": Field(6, "bytes"),

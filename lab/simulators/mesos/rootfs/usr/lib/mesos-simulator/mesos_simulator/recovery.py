@@ -21,7 +21,7 @@ class Recovered(NamedTuple):
 
     agent_id: str | None
     reserved: list[dict[str, Any]]
-    frameworks: list[dict[str, Any]]
+    frameworks: list[checkpointed_work.RecoveredFramework]
 
 
 def recover(paths: checkpoint.Paths, info: dict[str, Any], policy: str, strict: bool, boot_id: str) -> Recovered:
@@ -60,7 +60,7 @@ class _State(NamedTuple):
     reserved: list[dict[str, Any]]
     rebooted: bool
     old: dict[str, Any] | None
-    frameworks: list[dict[str, Any]]
+    frameworks: list[checkpointed_work.RecoveredFramework]
 
 
 def _read(paths: checkpoint.Paths, reader: checkpoint.Reader, boot_id: str) -> _State:

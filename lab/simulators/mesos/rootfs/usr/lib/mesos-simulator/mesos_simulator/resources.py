@@ -148,6 +148,11 @@ def pre_refinement(resource: dict[str, Any]) -> dict[str, Any]:
     return {**form, "reservation": {"principal": principal} if principal else {}}
 
 
+def unrefined(resource: dict[str, Any]) -> dict[str, Any]:
+    """Any resource in the old format, which schedulers without RESERVATION_REFINEMENT are given."""
+    return pre_refinement(resource) if "reservations" in resource else resource
+
+
 def from_checkpoint(resource: dict[str, Any]) -> dict[str, Any]:
     """A reserved resource out of either format (resources_utils.cpp: upgradeResources)."""
     form = {name: value for name, value in resource.items() if name != "reservation"}

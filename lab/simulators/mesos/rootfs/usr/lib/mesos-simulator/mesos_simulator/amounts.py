@@ -1,0 +1,87 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sums and differences of resources (mesos 1.11.0 src/common/resources.cpp: operators, contains).
+
+Resources add up when name, type, reservation and disk are the same; whom they are allocated to does not count here. Scalars
+have three decimals (src/common/values.cpp).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mesos_simulator import resources, values
+
+_Key = tuple[str, str]
+
+
+class Amounts:
+    """A sum of resources."""
+
+    def __init__(self, items: Iterable[dict[str, Any]] = ()) -> None:
+        self._models: dict[_Key, dict[str, Any]] = {}
+        self._scalars: dict[_Key, int] = {}
+        self._others: dict[_Key, set[Any]] = {}
+        for item in items:
+            self._change(item, 1)
+
+    def __add__(self, items: Iterable[dict[str, Any]]) -> Amounts:
+        return Amounts([*self, *items])
+
+    def __sub__(self, items: Iterable[dict[str, Any]]) -> Amounts:
+        left = Amounts(self)
+        for item in items:
+            left._change(item, -1)
+        return left
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for key, model in self._models.items():
+            if self._scalars.get(key, 0) > 0:
+                yield {**model, "scalar": {"value": self._scalars[key] / 1000}}
+            elif self._others.get(key) and model["type"] == "RANGES":
+                pairs = [(number, number) for number in self._others[key]]
+                yield {**model, "ranges": values.pack_ranges(pairs)}
+            elif self._others.get(key):
+                yield {**model, "set": {"item": sorted(self._others[key])}}
+
+    def __bool__(self) -> bool:
+        return any(True for _ in self)
+
+    def contains(self, items: Iterable[dict[str, Any]]) -> bool:
+        """Whether all of `items` are in this sum."""
+        wanted = Amounts(items)
+        return all(number <= self._scalars.get(key, 0) for key, number in wanted._scalars.items()) and all(
+            members <= self._others.get(key, set()) for key, members in wanted._others.items()
+        )
+
+    def scalar(self, name: str) -> float:
+        """All of a scalar resource, whoever it is reserved for."""
+        return sum(number for key, number in self._scalars.items() if key[0] == name) / 1000
+
+    def _change(self, item: dict[str, Any], sign: int) -> None:
+        key, model = _key(item)
+        self._models.setdefault(key, model)
+        if item["type"] == "SCALAR":
+            amount = round(item["scalar"]["value"] * 1000)
+            self._scalars[key] = self._scalars.get(key, 0) + sign * amount
+            return
+        members = self._others.setdefault(key, set())
+        change = set(item.get("set", {}).get("item", []))
+        if item["type"] == "RANGES":
+            change = {number for begin, end in values.range_pairs(item) for number in range(begin, end + 1)}
+        if sign > 0:
+            members |= change
+        else:
+            members -= change
+
+
+def _key(item: dict[str, Any]) -> tuple[_Key, dict[str, Any]]:
+    """What a resource adds up by, and the resource without its amount."""
+    model = {"name": item["name"], "type": item["type"], "role": resources.role_of(item)}
+    for name in ("reservations", "disk"):
+        if name in item:
+            model[name] = item[name]
+    return (item["name"], json.dumps(model, sort_keys=True)), model
