@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +290,49 @@ def test_most_capacity(one: One) -> None:
         one.add(one.sds.disk(f"disk{number}", 6 * 2**40), testMode="noTest")
     assert "as much capacity" in one.refused(one.sds.disk("another", 6 * 2**40))[0]
     one.add(one.sds.disk("another", 4 * 2**40))  # which was let go without a trace
+
+
+def test_a_gateway_killed_in_a_creation_leaves_nothing(one: One, wait: Any) -> None:
+    """Its SDS takes the device, but nobody is left to write that down."""
+    path, second = one.sds.disk(), one.sds.disk("second")
+    one.add(second)
+    one.sds.process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(one.refused, path)
+        state = one.gateway.directory / "state/state.json"
+        wait(lambda: "_making" in state.read_text())
+        one.gateway.stop()
+        assert isinstance(asked.exception(), OSError)
+    one.sds.process.send_signal(signal.SIGCONT)
+    wait(lambda: start(path, 14) == b"SIO_SDS_DEVICE")
+    one.gateway.start()
+    wait(lambda: start(path, 14) == bytes(14))
+    assert start(second, 14) == b"SIO_SDS_DEVICE"
+    assert len(one.gateway.get("types/Device/instances")) == 1
+    one.add(path)
+
+
+def test_a_gateway_killed_while_it_adds_an_sds(one: One, world: Any, wait: Any) -> None:
+    sds = world.sds()
+    sds.process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(one.gateway.create, "Sds", **sds.body(one.domain))
+        state = one.gateway.directory / "state/state.json"
+        wait(lambda: "_making" in state.read_text())
+        one.gateway.stop()
+        assert isinstance(asked.exception(), OSError)
+    sds.process.send_signal(signal.SIGCONT)
+    owned = sds.directory / "root/cfg/devices.json"
+    wait(owned.exists)
+    one.gateway.start()
+    assert len(one.gateway.get("types/Sds/instances")) == 1
+    one.gateway.create("Sds", **sds.body(one.domain))
+
+
+def test_nothing_is_added_to_an_sds_that_leaves(world: Any) -> None:
+    made = world.pool(4)
+    world.gateway.create("Volume", storagePoolId=made["pool"], volumeSizeInGb=8)
+    world.gateway.act("Sds", made["sds"][0], "removeSds")
+    path = world.sdss[0].disk("second")
+    body = {"deviceCurrentPathname": path, "storagePoolId": made["pool"], "sdsId": made["sds"][0]}
+    assert world.gateway.refusal("Device", **body)[1] == 103

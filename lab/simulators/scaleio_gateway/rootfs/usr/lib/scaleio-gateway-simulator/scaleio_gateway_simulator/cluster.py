@@ -232,7 +232,7 @@ class Cluster:
             }
             request = {"system": self.store.system["id"], "sds": identity}
             if self.store.get("Sds", identity):
-                line.ask({**request, "op": "sync", "devices": devices})
+                line.ask({**request, "op": "sync", "devices": devices, "unfinished": self.store.unfinished})
             return {**request, "op": "status"}
 
     def _report(self, identity: str, answer: Object | None) -> None:

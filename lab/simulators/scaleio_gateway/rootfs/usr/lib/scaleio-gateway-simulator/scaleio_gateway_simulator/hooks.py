@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from typing import Any
 
 
@@ -15,12 +16,17 @@ class Hooks:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
+        self._lock = threading.Lock()
 
     def refuses(self, what: str, *names: set[str]) -> bool:
         """Whether a line of the file `refuse-WHAT` matches, and one refusal less from now on where it has a number.
 
         A line has one word for each of `names`, any of the set or `*`, then maybe how often.
         """
+        with self._lock:
+            return self._refuses(what, names)
+
+    def _refuses(self, what: str, names: tuple[set[str], ...]) -> bool:
         lines = [line.split() for line in self._lines(f"refuse-{what}")]
         for line in lines:
             words, times = line[: len(names)], line[len(names) :]

@@ -62,9 +62,10 @@ class Storage(Cluster):
         sds.update(port=port, sdsState="Normal", membershipState="Joined", mdmConnectionState="Connected")
         if self.hooks.refuses("sds", {name, *(item["ip"] for item in addresses)}):
             raise Refused(f"Communication with the SDS failed: {addresses[0]['ip']}:{port}", SDS_COMMUNICATION)
-        self.store.add("Sds", sds)
+        self._begin("Sds", sds)
         try:
-            answer = self.ask(sds, "join", force=truth(body, "forceClean"))
+            force = truth(body, "forceClean")
+            answer = self.ask(sds, "join", force=force, unfinished=self.store.unfinished)
             if "error" in answer:
                 raise Refused(f"The SDS is already part of a ScaleIO system: {answer['detail']}")
             for device in body.get("deviceInfoList", []):
@@ -72,8 +73,14 @@ class Storage(Cluster):
         except Refused:
             self._forget(sds)
             raise
+        del sds["_making"]
         self.watch(sds)
         return sds
+
+    def _begin(self, kind: str, item: Object) -> None:
+        self.store.add(kind, item)
+        item["_making"] = True
+        self.store.save()
 
     def _free_addresses(self, addresses: list[Object], port: int) -> None:
         taken = {(item["ip"], sds["port"]) for sds in self.store.all("Sds") for item in sds["ipList"]}
@@ -112,6 +119,8 @@ class Storage(Cluster):
     def create_device(self, body: Object) -> Object:
         path = text(body, "deviceCurrentPathname")
         sds, pool = self.get("Sds", text(body, "sdsId")), self.get("StoragePool", text(body, "storagePoolId"))
+        if sds["sdsState"] == "RemovePending":
+            raise Refused("The SDS is being removed", SDS_REMOVAL_IN_PROGRESS)
         mode = body.get("testMode", _TEST_MODES[0])
         if mode not in _TEST_MODES:
             raise invalid(f"testMode ({mode}) must be one of {', '.join(_TEST_MODES)}")
@@ -131,7 +140,7 @@ class Storage(Cluster):
         if self.hooks.refuses("device", {sds["name"], *(item["ip"] for item in sds["ipList"])}, {path}):
             raise Refused(f"{_REASONS['absent']}: {path}")
         device: Object = {"name": name, "sdsId": sds["id"], "storagePoolId": pool["id"], "errorState": "None"}
-        self.store.add("Device", device)
+        self._begin("Device", device)
         try:
             answer = self._take(sds, device, path, truth(body, "forceDeviceTakeover"))
             kilobytes = answer["size"] // 1024
@@ -141,6 +150,7 @@ class Storage(Cluster):
         except Refused:
             self.store.remove("Device", device)
             raise
+        del device["_making"]
         device.update(deviceCurrentPathName=path, deviceOriginalPathName=path)
         device.update(maxCapacityInKb=kilobytes, capacityLimitInKb=number(body, "capacityLimitInKb", kilobytes))
         device.update(_down_since=None, _returned=0.0, _debt=0.0, _moving_since=None, _removal=None)
@@ -177,7 +187,7 @@ class Storage(Cluster):
         """The SDS tries its devices again."""
         sds = self.get("Sds", device["sdsId"])
         devices = {item["id"]: item["deviceCurrentPathName"] for item in self.store.where("Device", sdsId=sds["id"])}
-        self._report(sds["id"], self.ask(sds, "sync", devices=devices))
+        self._report(sds["id"], self.ask(sds, "sync", devices=devices, unfinished=self.store.unfinished))
 
     def remove_device(self, device: Object, body: Object) -> None:
         """Evacuates and removes a device (siolib: a second request is refused meanwhile)."""

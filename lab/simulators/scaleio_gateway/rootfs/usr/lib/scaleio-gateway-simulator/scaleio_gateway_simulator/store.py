@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The objects and how they outlive the process: one JSON file, replaced as a whole.
 
-Members that start with an underscore are the simulator's own and never shown.
+Members that start with an underscore are the simulator's own and never shown. `_making` is there while an SDS is asked to take
+part in a creation: what a killed gateway had not finished is dropped at the next start, and the SDSs are told.
 """
 
 from __future__ import annotations
@@ -30,17 +31,26 @@ class Store:
             with open(self._path, encoding="utf-8") as file:
                 self._document = json.load(file)
         else:
-            identity = system_id or os.urandom(8).hex()
-            self._document = {
-                "system": {"id": identity, "created": time.time()},
-                "objects": {name: {} for name in TYPES},
-            }
+            system = {"id": system_id or os.urandom(8).hex(), "created": time.time()}
+            self._document = {"system": system, "objects": {name: {} for name in TYPES}, "unfinished": []}
             self.save()
+        for kind in ("Sds", "Device"):
+            for item in self.all(kind):
+                # Devices that came with an SDS (deviceInfoList) go with it.
+                if item.get("_making") or item.get("sdsId") in self.unfinished:
+                    self.remove(kind, item)
+                    self.unfinished.append(item["id"])
 
     @property
     def system(self) -> Object:
         system: Object = self._document["system"]
         return system
+
+    @property
+    def unfinished(self) -> list[str]:
+        """IDs that SDSs may know and that mean nothing any more."""
+        identities: list[str] = self._document["unfinished"]
+        return identities
 
     def all(self, kind: str) -> list[Object]:
         """In the order of their creation."""

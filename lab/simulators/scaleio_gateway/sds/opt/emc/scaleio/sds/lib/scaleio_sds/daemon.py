@@ -41,7 +41,7 @@ class Sds:
         owner = {"system": request["system"], "sds": request["sds"]}
         try:
             if request["op"] == "join":
-                return self._join(owner, request["force"])
+                return self._join(owner, request["force"], request["unfinished"])
             if self._owner and self._owner != owner:
                 raise Unusable(
                     "taken", f"this SDS belongs to SDS {self._owner['sds']} of system {self._owner['system']}"
@@ -56,13 +56,14 @@ class Sds:
         except Unusable as error:
             return {"error": error.kind, "detail": str(error)}
 
-    def _join(self, owner: dict[str, str], force: bool) -> dict[str, Any]:
+    def _join(self, owner: dict[str, str], force: bool, unfinished: list[str]) -> dict[str, Any]:
         if self._owner and self._owner != owner:
-            if not force:
+            half = self._owner["system"] == owner["system"] and self._owner["sds"] in unfinished
+            if not force and not half:
                 raise Unusable(
                     "taken", f"this SDS belongs to SDS {self._owner['sds']} of system {self._owner['system']}"
                 )
-            self._forget(list(self._paths), erase=False)
+            self._forget(list(self._paths), erase=half)
         self._owner = owner
         self._save()
         return {}
@@ -71,7 +72,8 @@ class Sds:
         """The gateway's list wins: an SDS that was installed anew takes its devices again, one that missed a removal lets go."""
         self._owner = {"system": request["system"], "sds": request["sds"]}
         wanted: dict[str, str] = request["devices"]
-        self._forget([device for device in self._paths if device not in wanted], erase=False)
+        for device in [device for device in self._paths if device not in wanted]:
+            self._forget([device], erase=device in request["unfinished"])
         if self._paths != wanted:
             self._paths = dict(wanted)
             self._save()
