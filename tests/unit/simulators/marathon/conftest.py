@@ -61,7 +61,7 @@ class FakeMaster:
     """The scheduler API of a leading master with some agents (mesos 1.11 docs/scheduler-http-api.md).
 
     `behave` says what becomes of a launched task: the states that are reported at once. `agents` maps host names to
-    resources and attributes of the next offers. `calls` holds all calls but SUBSCRIBE, which are in `subscriptions`.
+    resources and attributes of the next offers. Calls of the kind `refuse` are refused. `calls` holds all calls but SUBSCRIBE, which are in `subscriptions`.
     """
 
     def __init__(self, ip: str) -> None:
@@ -70,6 +70,7 @@ class FakeMaster:
         self.ends: list[str] = ["TASK_KILLED"]
         self.agents: dict[str, dict[str, Any]] = {"agent01": {}}
         self.leader = ip
+        self.refuse = ""
         self.calls: list[dict[str, Any]] = []
         self.subscriptions: list[dict[str, Any]] = []
         self.tasks: dict[str, dict[str, Any]] = {}
@@ -106,7 +107,7 @@ class FakeMaster:
                     self._empty(307, ("Location", f"//{master.leader}:5050/api/v1/scheduler"))
                 elif call["type"] == "SUBSCRIBE":
                     master.subscribe(self, call)
-                elif self.headers["Mesos-Stream-Id"] != master._stream_id:
+                elif self.headers["Mesos-Stream-Id"] != master._stream_id or call["type"] == master.refuse:
                     self._empty(400)
                 else:
                     master.take(call)
@@ -369,12 +370,24 @@ def unconnected(tmp_path_factory: pytest.TempPathFactory, marathon_tree: Path) -
 
 
 @pytest.fixture
-def stopped(tmp_path: Path, marathon_tree: Path, network: str) -> Iterator[Marathon]:
+def make_marathon(tmp_path: Path, marathon_tree: Path) -> Iterator[Callable[[str, str], Marathon]]:
+    """Makes a Marathon from its address and those of its masters; the test starts it."""
+    made: list[Marathon] = []
+
+    def make(ip: str, masters: str) -> Marathon:
+        made.append(Marathon(tmp_path, marathon_tree, ip, masters))
+        return made[-1]
+
+    yield make
+    for marathon in made:
+        if marathon.process and marathon.process.poll() is None:
+            marathon.stop()
+
+
+@pytest.fixture
+def stopped(make_marathon: Callable[[str, str], Marathon], network: str) -> Marathon:
     """A Marathon that the test starts itself; its masters are .11 and .12 of the network."""
-    made = Marathon(tmp_path, marathon_tree, f"{network}.21", f"zk://{network}.11:2181,{network}.12:2181/mesos")
-    yield made
-    if made.process and made.process.poll() is None:
-        made.stop()
+    return make_marathon(f"{network}.21", f"zk://{network}.11:2181,{network}.12:2181/mesos")
 
 
 @pytest.fixture

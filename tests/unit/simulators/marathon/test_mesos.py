@@ -96,6 +96,16 @@ def test_gone_meanwhile(marathon: Marathon, master: Master, wait: Wait) -> None:
     assert master.running() == [task[:-1] + "2"]
 
 
+def test_launches_that_are_lost(marathon: Marathon, master: Master, wait: Wait) -> None:
+    """The driver of the product says itself that they were dropped (mesos src/sched/sched.cpp: acceptOffers)."""
+    master.refuse = "ACCEPT"
+    marathon.post("/v2/apps", {"id": "/web", "cmd": "sleep 1000"})
+    wait(lambda: [event["state"] for event in marathon.events("task_status")] == ["TASK_DROPPED"])
+    master.refuse = ""
+    marathon.deployed()
+    assert [task[-1] for task in master.running()] == ["2"]
+
+
 def test_unknown_tasks_are_ended(marathon: Marathon, master: Master, wait: Wait) -> None:
     """TaskStatusUpdateProcessorImpl.scala"""
     master.update("web.stranger", "TASK_RUNNING")

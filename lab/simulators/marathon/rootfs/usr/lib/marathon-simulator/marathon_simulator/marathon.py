@@ -46,7 +46,7 @@ class Marathon:
         self._backoff = backoff.Backoff()
         self._store = Store(settings.state_directory)
         self._evidence = Evidence(settings.log_directory)
-        self._client = Client(settings["master"], self._subscription, self._event, self._disconnected)
+        self._client = Client(settings["master"], self._subscription, self._event, self._disconnected, self._lost)
         self._outbox: list[Call] = []
         self._connected = False
         self._reconcile_at = self._clean_up_at = 0.0
@@ -305,6 +305,15 @@ class Marathon:
             self._connected = False
             self._evidence.record("disconnected", framework=self.framework_id)
             log("The subscription has ended")
+
+    def _lost(self, call: Call) -> None:
+        """What the driver says of launches that it cannot send (mesos src/sched/sched.cpp: acceptOffers)."""
+        with self.lock:
+            for operation in call.get("accept", {}).get("operations", []):
+                for task in operation["launch"]["task_infos"]:
+                    status = {"task_id": task["task_id"], "state": "TASK_DROPPED", "message": "Master disconnected"}
+                    self._update({"status": status})
+            self._settle()
 
     def _error(self, event: dict[str, Any]) -> None:
         """A framework ID that the master has done with is given up, and the process ends: its unit starts it anew

@@ -63,9 +63,10 @@ class Client:
         subscription: Callable[[], Call],
         event: Callable[[dict[str, Any]], None],
         disconnected: Callable[[], None],
+        lost: Callable[[Call], None],
     ) -> None:
         self._masters = masters(address)
-        self._subscription, self._event, self._disconnected = subscription, event, disconnected
+        self._subscription, self._event, self._disconnected, self._lost = subscription, event, disconnected, lost
         self._calls: queue.SimpleQueue[tuple[str, Call]] = queue.SimpleQueue()
         self._leader: Address = self._masters[0]
         self._stream = ""
@@ -75,23 +76,26 @@ class Client:
         threading.Thread(target=self._send_for_ever, daemon=True).start()
 
     def call(self, call: Call) -> None:
-        """Sends a call for the subscription that there is now; without one it is dropped, as the driver of the product does."""
-        if self._stream:
-            self._calls.put((self._stream, call))
+        """Sends a call for the subscription that there is now; one that does not arrive is lost, and told of."""
+        self._calls.put((self._stream, call))
 
     def _send_for_ever(self) -> None:
         while True:
             stream, call = self._calls.get()
-            if stream != self._stream:
-                continue
             try:
-                with _connect(self._leader) as connection:
-                    answer, reader = _exchange(connection, self._leader, call, stream)
-                    if answer.status != 202:
-                        reason = reader.read(int(answer.headers.get("content-length", 0)))
-                        log(f"{call['type']} was answered by {answer.status}: {reason.decode(errors='replace')}")
+                self._send(call, stream)
             except (OSError, ValueError) as error:
-                log(f"{call['type']} could not be sent to {self._leader[0]}:{self._leader[1]}: {error}")
+                log(f"{call['type']} is lost: {error}")
+                self._lost(call)
+
+    def _send(self, call: Call, stream: str) -> None:
+        if not stream or stream != self._stream:
+            raise NoMaster("not subscribed")
+        with _connect(self._leader) as connection:
+            answer, reader = _exchange(connection, self._leader, call, stream)
+            if answer.status != 202:
+                reason = reader.read(int(answer.headers.get("content-length", 0)))
+                raise ValueError(f"{answer.status} {reason.decode(errors='replace')}")
 
     def _subscribe_for_ever(self) -> None:
         while True:
