@@ -90,33 +90,37 @@ def installed_version(package: str) -> str | None:
     return match.group(1) if match else None
 
 
-def folder() -> str:
-    """Where downloads go: the program's own directory, the sandbox."""
-    return os.path.dirname(os.path.abspath(sys.argv[0]))
-
-
 def download(url: str) -> str:
-    """Path of a downloaded file; whatever is answered is taken for it, an error page too (installers.go: DownloadPackage).
+    """Path of a downloaded file, with the product's lines in the log (installers.go: DownloadPackage).
 
     :raises web.Failed: no answer.
     """
     log.info("downloadPackage ENTER")
     log.info(f"installPackageURI= {url}")
-    name = url.rpartition("/")[2]
-    path = os.path.join(folder(), name)
-    log.info(f"Filename: {name}")
-    log.info(f"Fullpath: {path}")
+    log.info(f"Filename: {_path(url)[1]}")
+    log.info(f"Fullpath: {os.path.join(*_path(url))}")
     try:
-        if not url.startswith("http://"):
-            host = web.split(url)[0]
-            raise web.Failed(f'Get "{url}": {host} cannot be reached: only mirrors over http are simulated')
-        _, content = web.fetch(url)
+        path = fetch(url)
     except web.Failed as error:
         log.error(f"HTTP GET Failed: {error}")
         log.info("downloadPackage LEAVE")
         raise
-    with open(path, "wb") as file:
-        file.write(content)
     log.info(f"downloadPackage Succeeded: {path}")
     log.info("downloadPackage LEAVE")
     return path
+
+
+def fetch(url: str) -> str:
+    """The same without a word. Whatever is answered is taken for the file, an error page too."""
+    if not url.startswith("http://"):
+        raise web.Failed(f'Get "{url}": {web.split(url)[0]} cannot be reached: only mirrors over http are simulated')
+    _, content = web.fetch(url)
+    path = os.path.join(*_path(url))
+    with open(path, "wb") as file:
+        file.write(content)
+    return path
+
+
+def _path(url: str) -> tuple[str, str]:
+    """(directory, name): downloads go beside the program, into the sandbox."""
+    return os.path.dirname(os.path.abspath(sys.argv[0])), url.rpartition("/")[2]

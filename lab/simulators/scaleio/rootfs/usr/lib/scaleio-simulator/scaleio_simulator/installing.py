@@ -117,7 +117,7 @@ def environment_setup(state: dict[str, Any]) -> bool:
 def _install(state: dict[str, Any], names: list[str]) -> None:
     """In the place of apt-get -y install."""
     try:
-        paths = [commands.download(f"{_origin(state)}/debian/{name}.deb") for name in names]
+        paths = [commands.fetch(f"{_origin(state)}/debian/{name}.deb") for name in names]
         commands.check("dpkg -i " + " ".join(paths), "Setting up")
     except (web.Failed, commands.CommandError) as error:
         raise InstallError(f"Install Prerequisites Failed: {error}") from None

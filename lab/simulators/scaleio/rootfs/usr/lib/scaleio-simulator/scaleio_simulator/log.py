@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ LEVELS = ("panic", "fatal", "error", "warning", "info", "debug")
 
 
 class Log:
-    """Writes to standard output; `level` is the most detailed one that is written."""
+    """Writes to `sink`, which is standard output; `level` is the most detailed one that is written."""
 
     def __init__(self) -> None:
         self.level = "info"
+        self.sink: Callable[[str], None] = _print
 
     def set_level(self, name: str) -> bool:
         """Whether there is such a level (logrus.ParseLevel; "warn" is one too)."""
@@ -37,11 +39,7 @@ class Log:
             self.raw(f'time="{_now()}" level={level} msg="{message}" \n')
 
     def raw(self, text: str) -> None:
-        """One write, so that lines of threads do not mix; without a reader it is lost."""
-        try:
-            os.write(1, text.encode("utf-8", "surrogateescape"))
-        except OSError:
-            pass
+        self.sink(text)
 
     def debug(self, message: str) -> None:
         self.write("debug", message)
@@ -59,6 +57,14 @@ class Log:
         """The last line; the process ends with status 1."""
         self.write("fatal", message)
         os._exit(1)
+
+
+def _print(text: str) -> None:
+    """One write, so that lines of threads do not mix; without a reader it is lost."""
+    try:
+        os.write(1, text.encode("utf-8", "surrogateescape"))
+    except OSError:
+        pass
 
 
 def _now() -> str:

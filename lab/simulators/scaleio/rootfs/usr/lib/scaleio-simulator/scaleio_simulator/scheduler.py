@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from scaleio_simulator import goflag, kv, pace, settings, web
 from scaleio_simulator.framework import Framework
 from scaleio_simulator.gateway import Gateway, GatewayError
 from scaleio_simulator.log import log
 from scaleio_simulator.metadata import Store
+from scaleio_simulator.model import Node
 from scaleio_simulator.resources import Resources
 from scaleio_simulator.rest import Rest, State
 
@@ -98,33 +100,38 @@ def _serve(loaded: settings.Settings, state: State, store: Store) -> None:
 
 def monitor(loaded: settings.Settings, state: State, store: Store) -> None:
     """Once a minute after the work before: resources of all nodes, when every node is ready for them."""
-
-    def login() -> Gateway:
-        return _login(loaded)
-
     cluster = (loaded.text("scaleio.clusterid"), loaded.text("scaleio.clustername"))
-    resources = Resources(store, login, cluster)
+    resources = Resources(store, lambda: login(loaded), cluster)
     while True:
         pace.sleep(MONITOR_SECONDS)
         nodes = state.ready()
-        if nodes is None:
-            continue
-        try:
-            resources.add(nodes)
-        except GatewayError as error:
-            log.error(f"addResourcesToScaleIO err: {error}")
-        state.resources_added()
+        if nodes is not None:
+            turn(resources, nodes)
+            state.resources_added()
 
 
-def _login(loaded: settings.Settings) -> Gateway:
-    gateway = Gateway(loaded.gateway(), loaded.text("scaleio.apiversion"), loaded.text("scaleio.password"))
-    log.info(f"Endpoint: https://{loaded.gateway()}/api")
+def turn(resources: Resources, nodes: Sequence[Node]) -> None:
+    """What the product does of a failed session: a line in its log."""
+    try:
+        resources.add(nodes)
+    except GatewayError as error:
+        log.error(f"addResourcesToScaleIO err: {error}")
+
+
+def login(loaded: settings.Settings) -> Gateway:
+    """A session at the gateway.
+
+    :raises GatewayError: refused, or no answer.
+    """
+    place = loaded.gateway()
+    log.info(f"Endpoint: https://{place}/api")
     log.info(f"APIVersion: {loaded.text('scaleio.apiversion')}")
+    gateway = Gateway(place, loaded.text("scaleio.apiversion"), loaded.text("scaleio.password"))
     try:
         gateway.login()
     except GatewayError as error:
         gateway.close()
         log.error(f"Authenticate Error: {error}")
         raise
-    log.info(f"Successfuly logged in to ScaleIO Gateway at https://{loaded.gateway()}/api")
+    log.info(f"Successfuly logged in to ScaleIO Gateway at https://{place}/api")
     return gateway
