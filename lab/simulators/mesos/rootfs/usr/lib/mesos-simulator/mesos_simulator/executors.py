@@ -61,7 +61,8 @@ class Executor:
         return [*self.info.get("resources", []), *(item for task in self.living_tasks() for item in task["resources"])]
 
     def complete(self, task_id: str) -> None:
-        """Its scheduler knows that a task has ended."""
+        """Its scheduler knows that a task has ended, perhaps before its executor was there."""
+        self.queued.pop(task_id, None)
         self.completed = [*self.completed, self.tasks.pop(task_id)][-MAX_COMPLETED_TASKS:]
 
 
@@ -103,10 +104,19 @@ def executor_info(task: dict[str, Any], framework: dict[str, Any], executor_prog
         "type": "CUSTOM",
         "executor_id": task["task_id"],
         "framework_id": framework["id"],
-        "command": messages.ordered("CommandInfo", {**command, "shell": True, "value": executor_program}),
+        "command": messages.ordered("CommandInfo", {**command, **own_command(executor_program)}),
         "resources": messages.allocated([resources.scalar(name, number) for name, number in _OVERHEAD], role),
         "name": f"Command Executor (Task: {task['task_id']['value']}) (Command: sh -c '{cut}')",
         "source": task["task_id"]["value"],
+    }
+
+
+def own_command(program: str) -> dict[str, Any]:
+    """The command of the command executor."""
+    return {
+        "shell": False,
+        "value": program,
+        "arguments": [os.path.basename(program), f"--launcher_dir={os.path.dirname(program)}"],
     }
 
 
