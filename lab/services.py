@@ -13,7 +13,7 @@ from pathlib import Path
 from lab import certificates
 from lab.inventory import MASTERS, Host
 
-GATEWAY = "scaleio-gateway"
+MARATHON, GATEWAY = "marathon", "scaleio-gateway"
 # Always the same, so that two deployments can be compared.
 SYSTEM = {"name": "scaleio", "id": "5a1e000000000001", "version": "R2_0.10000.2072"}
 # The framework waits for minutes where nothing is to be waited for here.
@@ -31,6 +31,9 @@ def files(host: Host, hosts: Mapping[str, Host], addresses: Mapping[str, str]) -
     :param addresses: of all hosts.
     """
     made = {"etc/default/scaleio-simulator": PACE}
+    if MARATHON in host.services:
+        # Most of the time that a deployment takes.
+        made["etc/marathon/conf/min_revive_offers_interval"] = "1000\n"
     if GATEWAY in host.services:
         masters = [name for name, other in hosts.items() if other.group == MASTERS]
         mdms = zip(("primary", "secondary", "tiebreaker"), masters, strict=False)
