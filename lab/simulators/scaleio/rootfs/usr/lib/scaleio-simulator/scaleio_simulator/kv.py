@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from typing import Any
 
 NOT_FOUND = "Key not found in store"
@@ -79,6 +80,8 @@ class RemoteTree(Tree):
     def __init__(self, host: str, port: int) -> None:
         super().__init__()
         self._place = (host, port)
+        # One question at a time: offers and notifications come on threads of their own.
+        self._lock = threading.Lock()
         self._connection: socket.socket | None = None
         self._buffer = b""
 
@@ -101,7 +104,8 @@ class RemoteTree(Tree):
         line = json.dumps(question).encode() + b"\n"
         for attempt in (1, 2):
             try:
-                answer = self._exchange(line)
+                with self._lock:
+                    answer = self._exchange(line)
                 break
             except (OSError, ValueError):
                 self._connection = None
