@@ -5,7 +5,7 @@
 """Steps, plans and their one execution: alone knows check mode, diffs and partial failure.
 
 A step is data: what will be done, the sentence that announces it, what must still be true directly before it, and the
-difference it makes. ``changed`` is "there are steps", ``actions`` are their sentences, ``diff`` is their differences --
+difference it makes. ``changed`` is "there are steps with an effect", ``actions`` are their sentences, ``diff`` is their differences --
 whether they were carried out (:func:`converge`) or only announced (check mode), so that the three cannot disagree.
 """
 
@@ -82,6 +82,7 @@ class Step:
     :param subject: what the difference is of (a path, a unit), for the diff's header.
     :param before: the subject's text before, empty for "nothing there".
     :param after: the subject's text afterwards; equal to ``before`` for a step that has no difference to show.
+    :param effect: false for a step that only looks or waits.
     """
 
     kind: str
@@ -91,6 +92,7 @@ class Step:
     subject: str = ""
     before: str = ""
     after: str = ""
+    effect: bool = True
 
     def parts(self) -> frozenset[str]:
         """The parts of the observation that the conditions read: the first keys of their paths."""
@@ -105,6 +107,7 @@ class Step:
             "subject": self.subject,
             "before": self.before,
             "after": self.after,
+            "effect": self.effect,
         }
 
     @classmethod
@@ -117,6 +120,7 @@ class Step:
             subject=data["subject"],
             before=data["before"],
             after=data["after"],
+            effect=data["effect"],
         )
 
 
@@ -182,7 +186,7 @@ def report(steps: Iterable[Step], host: str = "") -> dict[str, Any]:
     steps = list(steps)
     prefix = f"{host}: " if host else ""
     return {
-        "changed": bool(steps),
+        "changed": any(step.effect for step in steps),
         "actions": [step.sentence for step in steps],
         "diff": [
             {
@@ -210,7 +214,8 @@ class Outcome:
         keys = report(self.steps, host)
         if self.error is not None:
             during = f" while this was done: {self.failed.sentence}" if self.failed else ""
-            before = f" Done before that: {'; '.join(keys['actions'])}." if keys["actions"] else " Nothing was changed."
+            done = [step.sentence for step in self.steps if step.effect]
+            before = f" Done before that: {'; '.join(done)}." if done else " Nothing was changed."
             keys["msg"] = f"{self.error}{during}.{before}"
         return keys
 

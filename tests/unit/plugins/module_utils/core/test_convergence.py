@@ -196,3 +196,12 @@ TEXTS = st.lists(st.text(max_size=5), max_size=2).map(tuple)
 @given(st.builds(Plan, st.text(max_size=5), st.lists(PHASES, max_size=2).map(tuple), TEXTS, TEXTS))
 def test_plans_survive_json(plan: Plan) -> None:
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_looking_and_waiting_is_no_change() -> None:
+    look = Step("look", "look again", effect=False)
+    assert report([look]) == {"changed": False, "actions": ["look again"], "diff": []}
+    assert report([look, Step("do", "do it")])["changed"] is True
+    error = HoldfastError("no")
+    assert Outcome([look], error).result()["msg"].endswith("Nothing was changed.")
+    assert Step.from_json(json.loads(json.dumps(look.to_json()))) == look
