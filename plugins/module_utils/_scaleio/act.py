@@ -45,11 +45,11 @@ class NodeHands(AgentHands):
             world["scaleio_attributes"] = owned((agent["running"] or {}).get("attributes", {}))
         if own & {"foreign", "exposed"}:
             seen = observe_devices(self.machine)
-            if seen["devices_error"] or seen["framework"]["error"]:
+            # Who has imperative attributes does not mind what the framework's rule says.
+            error = seen["devices_error"] or ("exposed" in own and seen["framework"]["error"])
+            if error:
                 raise HoldfastError(
-                    "the disks of this host cannot be looked at again",
-                    seen=str(seen["devices_error"] or seen["framework"]["error"]),
-                    todo="mend that and run again",
+                    "the disks of this host cannot be looked at again", seen=str(error), todo="mend that and run again"
                 )
             world["foreign"] = {device["path"]: foreign_data(device) for device in seen["devices"]}
             world["exposed"] = offered(seen)

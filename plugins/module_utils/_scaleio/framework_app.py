@@ -16,6 +16,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import InputError
+from ansible_collections.holdfast.stateful.plugins.module_utils._marathon.model import declared_id
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
 
 PASSWORD_VARIABLE = "ADMIN_PASSWORD"
@@ -49,6 +51,11 @@ def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
         *_flag_errors(params["flags"]),
         *_env_errors(params["env"]),
     ]
+    app_id = str(params["app"])
+    try:
+        app_id = declared_id(params["app"])
+    except InputError as error:
+        errors.append(f"scaleio_framework_app is {model.shown(params['app'])}: {error.seen}")
     for name in ("protection_domain", "storage_pool"):
         problem = model.name_problem(params[name])
         if problem:
@@ -67,7 +74,7 @@ def normalise(params: Mapping[str, Any]) -> dict[str, Any]:
             f" download is gone, so give the addresses of {_PROGRAM} and scaleio-executor on a mirror of your own"
         )
     return {
-        "app": str(params["app"]),
+        "app": app_id,
         "uris": list(map(str, uris)),
         "cpus": params["cpus"],
         "mem": params["mem"],

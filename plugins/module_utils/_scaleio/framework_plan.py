@@ -20,7 +20,11 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._marathon import
 from ansible_collections.holdfast.stateful.plugins.module_utils._marathon import plan as marathon
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework_app, gateway_compare, model
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import preview as previews
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_model import FINAL_STATE
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_model import (
+    FINAL_STATE,
+    is_registered,
+    troubles,
+)
 
 Observation = Mapping[str, Any]
 Provides = Mapping[str, Mapping[str, Sequence[str]]]
@@ -42,6 +46,9 @@ class Node:
     :param attributes: the ``scaleio-`` attributes that its agent will run with.
     :param persona: its MDM role by attribute, or an empty text.
     :param exposed: the disks that the rule takes from it when it has no imperative attributes.
+    :param busy: those of its devices by attribute that something has open, path -> why.
+    :param starts: whether its agent is started or restarted before the framework's own steps.
+    :param up: whether its agent runs then; one that has joined before may be left down.
     """
 
     member: str
@@ -52,6 +59,9 @@ class Node:
     attributes: Mapping[str, str]
     persona: str = ""
     exposed: tuple[previews.Exposed, ...] = ()
+    busy: Mapping[str, str] = field(default_factory=dict)
+    starts: bool = False
+    up: bool = True
 
 
 @dataclass
@@ -61,6 +71,7 @@ class FrameworkPlan:
     :param notes: the preview, for people.
     :param phases: those after the attributes stand.
     :param quiet: the step on the services' host that goes between batches; None where the gateway has no device yet.
+    :param looks: a member's step that goes before its agent is started, where a scheduler is there that may take its disks then.
     """
 
     errors: list[str] = field(default_factory=list)
@@ -68,6 +79,7 @@ class FrameworkPlan:
     notes: list[str] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     quiet: Step | None = None
+    looks: dict[str, Step] = field(default_factory=dict)
 
 
 def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) -> FrameworkPlan:
@@ -78,25 +90,37 @@ def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) ->
     :param nodes: every member that is to be there.
     """
     plan = FrameworkPlan(errors=[*services["wanted"]["errors"], *services_errors(services)])
+    if services["gateway"]["error"]:
+        # What an SDS holds would look like a disk in use.
+        return plan
     plan.notes.extend(str(one) for node in nodes for one in node.exposed)
     plan.errors.extend(consent_errors(nodes))
     if plan.errors:
         return plan
     declared = declaration(nodes, services["wanted"])
-    plan.errors.extend(_stranger_errors(services, nodes))
+    plan.errors.extend(_other_schedulers(services))
+    plan.errors.extend(stranger_errors(services, nodes))
     plan.errors.extend(_persona_errors(nodes))
-    plan.errors.extend(_mdm_errors(services, plan.warnings))
+    plan.errors.extend(mdm_errors(services, plan.warnings))
+    plan.errors.extend(_busy_errors(services, nodes))
     plan.errors.extend(immovable(declared, services))
-    if plan.errors:
+    if plan.errors or not nodes:
         return plan
-    timeout = services["wanted"]["timeout"]
     if any(pool["devices"] for domain in services["gateway"]["domains"].values() for pool in domain["pools"].values()):
         sentence = "wait until the gateway shows no rebuild, no rebalance and no degraded capacity"
-        plan.quiet = Step("await_quiet", sentence, {"timeout": timeout})
+        plan.quiet = Step("await_quiet", sentence, {"timeout": services["wanted"]["timeout"]}, effect=False)
+    down = [node.member for node in nodes if not node.up]
+    if down:
+        plan.warnings.append(f"{', '.join(down)}: the agent is left down, so the framework is not waited for there")
+    up = [node for node in nodes if node.up]
     app = app_steps(services, nodes)
-    waits = _waits(services, nodes, declared, bool(app), timeout)
-    if app:
-        plan.phases.append(Phase("look at all disks again", {node.member: (_look_step(node),) for node in nodes}))
+    waits = _waits(services, up, bool(app))
+    if services["marathon"]["app"] is not None:
+        known = services["scheduler"]["nodes"] or {}
+        starting = [node for node in up if node.starts and not (node.imperative and node.hostname in known)]
+        plan.looks = {node.member: _look_step(node, before_start=True) for node in starting}
+    if app and up:
+        plan.phases.append(Phase("look at all disks again", {node.member: (_look_step(node),) for node in up}))
     if app or waits:
         plan.phases.append(Phase("the framework", {member: (*app, *waits)}))
     return plan
@@ -129,14 +153,29 @@ def consent_errors(nodes: Sequence[Node]) -> list[str]:
     return errors
 
 
-def _stranger_errors(services: Observation, nodes: Sequence[Node]) -> list[str]:
+def _other_schedulers(services: Observation) -> list[str]:
+    """More schedulers than the app has tasks: each starts executors and files devices, and nothing here governs the others."""
+    app, name = services["marathon"]["app"], services["wanted"]["app"]
+    registered = [item for item in services["mesos_framework"]["frameworks"] if is_registered(item)]
+    tasks = 0 if app is None else len(app["taskIds"])
+    if len(registered) <= tasks:
+        return []
+    which = ", ".join(f"{item['id']} from {item['hostname'] or 'an unknown host'}" for item in registered)
+    has = "has no such app" if app is None else f"runs {_counted(tasks, 'task')} of it"
+    return [
+        f"the leading master knows {_counted(len(registered), 'framework')} called {services['mesos_framework']['name']} ({which}),"
+        f" and Marathon {has} ({name}): stop the scheduler that is not this app's, or name its app in scaleio_framework_app"
+    ]
+
+
+def stranger_errors(services: Observation, nodes: Sequence[Node]) -> list[str]:
     """Agents of the leading master that no inventory names and that have no imperative attributes: their disks go unseen."""
     names = bare_strangers(services["agents"], [node.hostname for node in nodes])
     if not names:
         return []
     return [
-        f"{', '.join(names)}: registered at the leading master without imperative attributes and not in the inventory: the framework"
-        f" would take all its unused disks; put it into the group, or stop its agent"
+        f"{', '.join(names)}: registered at the leading master without imperative attributes and not in the inventory, so the"
+        f" framework takes every unused disk there: put it into the group, or stop its agent"
     ]
 
 
@@ -165,12 +204,29 @@ def _persona_errors(nodes: Sequence[Node]) -> list[str]:
     ]
 
 
-def _mdm_errors(services: Observation, warnings: list[str]) -> list[str]:
+def mdm_errors(services: Observation, warnings: list[str]) -> list[str]:
+    """How the MDM cluster at the gateway differs from the declared one; a failover alone is a warning."""
     roles = {role: addresses[0] for role, addresses in services["wanted"]["mdms"].items()}
-    errors = []
+    errors: list[str] = []
     for found in gateway_compare.mdm_differences(roles, services["gateway"]):
         (warnings if found.kind == "mdm_swapped" else errors).append(found.sentence)
     return errors
+
+
+def _busy_errors(services: Observation, nodes: Sequence[Node]) -> list[str]:
+    """Devices by attribute that somebody else than the SDS has open.
+
+    Where a scheduler runs, an SDS may have taken one since the gateway was looked at.
+    """
+    app = services["marathon"]["app"]
+    if app is not None and app["taskIds"]:
+        return []
+    return [
+        f"{node.member}: {path} is one of its devices by attribute and not at the gateway, and {why}: free it, or declare another one"
+        for node in nodes
+        for path, why in sorted(node.busy.items())
+        if path not in gateway_compare.paths_of(services["gateway"], node.ip)
+    ]
 
 
 def immovable(declared: gateway_compare.Declared, services: Observation) -> list[str]:
@@ -238,27 +294,43 @@ def app_steps(services: Observation, nodes: Sequence[Node]) -> tuple[Step, ...]:
     """
     wanted, seen = services["wanted"], services["marathon"]["app"]
     app = marathon_model.App.from_json(services["marathon"]["declared"])
-    lost = _lost(services)
-    if lost and seen is not None:
-        # Where it subscribed is not where the leading master is now, or is as good as any other.
+    steps = marathon.plan_app(app, seen, _POLICY)
+    why = "" if seen is None else _restart_reason(services, nodes)
+    if seen is not None and (steps or why):
+        # Whoever starts anew subscribes where the leading master is; the one of before may be down.
         command = framework_app.app(wanted, services["leader"])["cmd"]
         app = replace(app, fields={**app.fields, "cmd": command})
-    steps = marathon.plan_app(app, seen, _POLICY)
+        steps = marathon.plan_app(app, seen, _POLICY) or [marathon.restart_step(seen, _POLICY, why)]
+    return tuple(_guarded(step, seen, nodes, why) for step in steps)
+
+
+def _guarded(step: Step, seen: Mapping[str, Any] | None, nodes: Sequence[Node], why: str) -> Step:
+    """A step that starts a scheduler, with what must hold before, and with what it means."""
+    requires = [*step.requires, Condition(("bare_strangers",), [], "within")]
+    sentence = step.sentence
+    if step.kind == "update_app" and seen is not None:
+        # What may be shown of a command line depends on the declared one, which was another when the app was looked at.
+        requires = [condition for condition in requires if condition.path != ("app", "definition", "cmd")]
+        requires.append(Condition(("app", "version"), seen["version"]))
+        sentence += f" ({why})" if why else ""
+    if step.kind != "create_app":
+        sentence += f"; {_RESTART_MEANS}"
+    args = {**step.args, "declared_hosts": [node.hostname for node in nodes]}
+    return replace(step, sentence=sentence, args=args, requires=tuple(requires))
+
+
+def _restart_reason(services: Observation, nodes: Sequence[Node]) -> str:
+    """Why the scheduler that is there must start anew although its app is as declared; empty when it must not."""
+    lost = _lost(services)
+    if lost:
+        return lost
     stale = stale_nodes(services, nodes)
-    if not steps and seen is not None and (lost or stale):
-        why = lost or f"it reads attributes and disks once, and knows others of {', '.join(stale)}"
-        steps = [marathon.restart_step(seen, _POLICY, why)]
-    declared = [node.hostname for node in nodes]
-    safe = Condition(("bare_strangers",), [], "within")
-    return tuple(
-        replace(
-            step,
-            sentence=step.sentence if step.kind == "create_app" else f"{step.sentence}; {_RESTART_MEANS}",
-            args={**step.args, "declared_hosts": declared},
-            requires=(*step.requires, safe),
-        )
-        for step in steps
-    )
+    if stale:
+        return f"it reads attributes and disks once, and knows others of {', '.join(stale)}"
+    dead = _dead_nodes(services, nodes)
+    if dead:
+        return f"it waits for {', '.join(dead)}, whose agent is gone, and forgets nobody while it runs"
+    return ""
 
 
 def _lost(services: Observation) -> str:
@@ -267,45 +339,51 @@ def _lost(services: Observation) -> str:
     After a master failover it never subscribes again, and goes on answering with old data.
     """
     app = services["marathon"]["app"]
-    if app is None or not app["taskIds"] or not app["settled"] or services["scheduler"]["nodes"] is None:
+    if app is None or not app["taskIds"] or not app["settled"]:
         return ""
+    if services["scheduler"]["error"]:
+        return f"its scheduler at {services['scheduler']['url']} does not answer"
     if services["mesos_framework"]["registered"]:
         return ""
     return "the leading master does not know its framework, and it never subscribes again by itself"
 
 
+def _dead_nodes(services: Observation, nodes: Sequence[Node]) -> list[str]:
+    """Hosts whose agent is gone, and that keep members from their final state."""
+    up = [node for node in nodes if node.up]
+    hosts = {node.hostname for node in up}
+    if not _pending(services, up) and not _missing(services, up):
+        return []
+    found = troubles(services["scheduler"], services["mesos_framework"], services["agents"])
+    return [finding.host for finding in found if finding.kind == "dead" and finding.host not in hosts]
+
+
 def stale_nodes(services: Observation, nodes: Sequence[Node]) -> list[str]:
-    """Members that the running scheduler knows with other devices than they shall contribute."""
-    known = services["scheduler"]["nodes"] or {}
-    declared = declaration(nodes, services["wanted"])
-    found = []
-    for node in nodes:
-        entry = known.get(node.hostname)
-        if entry is None:
-            continue
-        wanted = declared[node.member]["provides"]
-        if node.imperative != entry["imperative"]:
-            found.append(node.member)
-        elif node.imperative and _plain(entry["provides"]) != _plain(wanted):
-            found.append(node.member)
-        elif not node.imperative and entry["advertised"] and not _within(wanted, entry["provides"]):
-            found.append(node.member)
-    return found
+    """Members that the running scheduler knows with other devices than they shall contribute.
+
+    Disks that are at the gateway need no word to the scheduler any more, also when the rule does not see them by now.
+    """
+    known, wanted = services["scheduler"]["nodes"] or {}, services["wanted"]
+    return [
+        node.member
+        for node in nodes
+        if node.up and node.hostname in known and _is_stale(node, known[node.hostname], wanted)
+    ]
+
+
+def _is_stale(node: Node, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    if node.imperative != known["imperative"]:
+        return True
+    if node.imperative:
+        return _plain(known["provides"]) != _plain(node.provides)
+    sent = _plain(known["provides"]).get(wanted["protection_domain"], {}).get(wanted["storage_pool"], set())
+    to_come = {one.path for one in node.exposed if one.verdict != previews.CONTRIBUTED}
+    # Until it has offered its disks once, its executor looks for them again and again.
+    return bool(known["advertised"]) and not to_come <= sent
 
 
 def _plain(provides: Provides) -> dict[str, dict[str, set[str]]]:
-    return {
-        domain: {pool: set(paths or ()) for pool, paths in (pools or {}).items()} for domain, pools in provides.items()
-    }
-
-
-def _within(wanted: Provides, known: Provides) -> bool:
-    have = _plain(known)
-    return all(
-        set(paths) <= have.get(domain, {}).get(pool, set())
-        for domain, pools in wanted.items()
-        for pool, paths in pools.items()
-    )
+    return {domain: {pool: set(paths) for pool, paths in pools.items()} for domain, pools in provides.items()}
 
 
 def is_of_services(step: Step) -> bool:
@@ -316,17 +394,13 @@ def is_of_services(step: Step) -> bool:
 # -- waiting and looking ------------------------------------------------------------------------------------------------------
 
 
-def _waits(
-    services: Observation,
-    nodes: Sequence[Node],
-    declared: gateway_compare.Declared,
-    starts: bool,
-    timeout: float,
-) -> list[Step]:
-    """What the services' host waits for: every node in its final state, everything at the gateway."""
-    known = services["scheduler"]["nodes"] or {}
-    pending = [node for node in nodes if starts or known.get(node.hostname, {}).get("state") != FINAL_STATE]
-    missing = gateway_compare.missing_at_gateway(declared, services["gateway"])
+def _waits(services: Observation, nodes: Sequence[Node], starts: bool) -> list[Step]:
+    """What the services' host waits for: every node in its final state, everything at the gateway.
+
+    :param starts: whether a scheduler is started before.
+    """
+    pending = list(nodes) if starts else _pending(services, nodes)
+    timeout = services["wanted"]["timeout"]
     steps = []
     if pending:
         steps.append(
@@ -334,9 +408,11 @@ def _waits(
                 "await_nodes",
                 f"wait until the framework has brought {_counted(len(pending), 'node')} to the final state",
                 {"hosts": [node.hostname for node in pending], "timeout": timeout},
+                effect=False,
             )
         )
-    if pending or missing:
+    if pending or _missing(services, nodes):
+        declared = declaration(nodes, services["wanted"])
         count = sum(
             len(paths) for one in declared.values() for pools in one["provides"].values() for paths in pools.values()
         )
@@ -344,23 +420,41 @@ def _waits(
             Step(
                 "await_gateway",
                 f"wait until the gateway shows {_counted(count, 'device')} of {_counted(len(declared), 'host')} as declared",
-                {"declared": {host: dict(one) for host, one in declared.items()}, "timeout": timeout},
+                {"declared": declared, "timeout": timeout},
+                effect=False,
             )
         )
     return steps
 
 
-def _look_step(node: Node) -> Step:
-    """Look again at what the framework will attach or take; the step is its conditions."""
-    paths = sorted({path for pools in node.provides.values() for found in pools.values() for path in found})
-    taken = sorted(one.path for one in node.exposed)
-    requires = [Condition(("scaleio_attributes",), dict(node.attributes))]
-    requires += [Condition(("foreign", path), "") for path in paths]
-    if not node.imperative:
-        requires.append(Condition(("exposed",), taken, "within"))
-    what = ", ".join(paths if node.imperative else taken) or "no disk"
+def _pending(services: Observation, nodes: Sequence[Node]) -> list[Node]:
+    """Who is not known to be in its final state."""
+    known = services["scheduler"]["nodes"] or {}
+    return [node for node in nodes if known.get(node.hostname, {}).get("state") != FINAL_STATE]
+
+
+def _missing(services: Observation, nodes: Sequence[Node]) -> bool:
+    declared = declaration(nodes, services["wanted"])
+    return bool(gateway_compare.missing_at_gateway(declared, services["gateway"]))
+
+
+def _look_step(node: Node, *, before_start: bool = False) -> Step:
+    """Look again at what the framework will attach or take; the step is its conditions.
+
+    :param before_start: the agent does not run with its attributes yet.
+    """
+    requires = [] if before_start else [Condition(("scaleio_attributes",), dict(node.attributes))]
+    if node.imperative:
+        paths = sorted({path for pools in node.provides.values() for found in pools.values() for path in found})
+        requires += [Condition(("foreign", path), "") for path in paths]
+    else:
+        paths = sorted(one.path for one in node.exposed)
+        fresh = sorted(one.path for one in node.exposed if one.verdict != previews.CONTRIBUTED)
+        requires += [Condition(("foreign", path), "") for path in fresh]
+        requires.append(Condition(("exposed",), paths, "within"))
     verb = "attach" if node.imperative else "take"
-    return Step("look_again", f"look again: the framework will {verb} {what}", {}, tuple(requires))
+    what = f"look again: the framework will {verb} {', '.join(paths) or 'no disk'}"
+    return Step("look_again", what, {}, tuple(requires), effect=False)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -174,10 +174,12 @@ class NodePlan:
     :param attributes: the ``scaleio-`` attributes that its agent will run with.
     :param provides: protection domain -> pool -> device paths, as the framework will read them.
     :param devices: the observed devices by those paths.
+    :param contributed: the paths that the gateway shows as devices of the host.
     """
 
     member: str
     rack: str
+    contributed: Collection[str] = ()
     steps: list[Step] = field(default_factory=list)
     change: str = "none"
     goes_down: bool = False
@@ -199,15 +201,17 @@ def plan_node(
     select: Selector,
     connected_at_least: int,
     cluster_domains: Sequence[str],
+    contributed: Collection[str] = (),
 ) -> NodePlan:
     """Plan one node by itself.
 
     :param select: evaluates a JMESPath expression over the devices.
     :param connected_at_least: see :class:`mesos.Policy`.
     :param cluster_domains: the protection domains that some sds of the cluster declares.
+    :param contributed: the paths that the gateway shows as devices of the host: its SDS has them open.
     """
     wanted, agent = observation["wanted"], observation["agent"]
-    node = NodePlan(observation["member"], wanted["rack"])
+    node = NodePlan(observation["member"], wanted["rack"], contributed)
     node.errors.extend(wanted["errors"])
     node.warnings.extend(wanted["warnings"])
     node.errors.extend(obstacle["sentence"] for obstacle in agent["obstacles"])
@@ -272,10 +276,11 @@ def plan_node(
 
 
 def declared_files(
-    observation: Observation, select: Selector, cluster_domains: Sequence[str]
+    observation: Observation, select: Selector, cluster_domains: Sequence[str], contributed: Collection[str] = ()
 ) -> tuple[dict[str, str] | None, list[str]]:
     """The ``scaleio-`` files that a declaration asks for, or None and what is wrong with it."""
-    node = NodePlan(observation["member"], observation["wanted"]["rack"], errors=list(observation["wanted"]["errors"]))
+    wanted = observation["wanted"]
+    node = NodePlan(observation["member"], wanted["rack"], contributed, errors=list(wanted["errors"]))
     if node.errors:
         return None, node.errors
     target = _target(observation, owned(observation["agent"]["files"]), select, cluster_domains, node)
@@ -410,7 +415,7 @@ def _previous_problems(
     if homes and observation["devices_error"]:
         return [*problems, f"the block devices could not be looked at: {observation['devices_error']}"]
     by_name = {name: device for device in observation["devices"] for name in (device["path"], *device["names"])}
-    ours = model.declared_devices(current)
+    ours = {*model.declared_devices(current), *node.contributed}
     for path in sorted(homes):
         if len(homes[path]) > 1:
             both = " and ".join(sorted(pool for _domain, pool in homes[path]))
@@ -542,7 +547,7 @@ def _resolve(
     observation: Observation, layout: model.Layout, current: Mapping[str, str], select: Selector, node: NodePlan
 ) -> list[tuple[str, list[tuple[str, list[str]]]]]:
     """Turn every device request into paths, and check each device."""
-    ours = model.declared_devices(current)
+    ours = {*model.declared_devices(current), *node.contributed}
     view = [
         {**device, "ours": device["path"] in ours, "free": _usable(device, ours)} for device in observation["devices"]
     ]
@@ -690,7 +695,10 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     ordinals = assign_ordinals(
         {o["member"]: None if o["identity"] is None else o["identity"]["ordinal"] for o in observations}
     )
-    nodes = [plan_node(o, ordinals[o["member"]], select, others_at_least, domains) for o in observations]
+    shown = {o["member"]: contributed(o, front["services"]) if front else set() for o in observations}
+    nodes = [
+        plan_node(o, ordinals[o["member"]], select, others_at_least, domains, shown[o["member"]]) for o in observations
+    ]
     refused = gather((node.member, error) for node in nodes for error in node.errors)
     out = [node for node in nodes if node.member in peers and node.member not in serving]
     left = [node.member for node in out if node.change == "none"]
@@ -711,9 +719,13 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     framework = FrameworkPlan()
     if front is not None and not refused:
         members, found = framework_nodes(observations, nodes, front["services"])
-        refused.extend(found)
+        # Without the gateway nobody knows which disks are contributed already.
+        refused.extend(found if not front["services"]["gateway"]["error"] else ())
         framework = plan_framework(front["member"], front["services"], members)
         refused.extend(framework.errors)
+        for node in nodes:
+            if node.member in framework.looks:
+                node.steps.insert(0, framework.looks[node.member])
     warnings = [*warnings, *framework.warnings, *doubts]
     notes = tuple(f"{cluster}: {note}" for note in framework.notes)
     if refused or limits:
@@ -756,7 +768,8 @@ def framework_nodes(
 ) -> tuple[list[Node], list[str]]:
     """The members as the framework will meet them, and what is wrong with the confirmations of their disks."""
     by_member = {observation["member"]: observation for observation in observations}
-    found, problems = [], []
+    found: list[Node] = []
+    problems: list[tuple[str, str]] = []
     for node in nodes:
         observation = by_member[node.member]
         if _gone(observation):
@@ -765,9 +778,14 @@ def framework_nodes(
         view = model.framework_view(node.attributes)
         taken: list[preview.Exposed] = []
         if not view.imperative:
-            contributed = _contributed(services["gateway"], ip)
-            taken, stale = preview.exposed(observation, contributed, observation["wanted"]["global_pool_devices"])
+            shown = contributed(observation, services)
+            taken, stale = preview.exposed(observation, shown, observation["wanted"]["global_pool_devices"])
             problems.extend((node.member, problem) for problem in stale)
+        busy = {
+            device["path"]: "; ".join(device["free_because"])
+            for device in observation["devices"]
+            if device["path"] in view.device_pools and not device["free"]
+        }
         found.append(
             Node(
                 member=node.member,
@@ -778,6 +796,9 @@ def framework_nodes(
                 attributes=node.attributes,
                 persona=node.attributes.get(model.PERSONA, ""),
                 exposed=tuple(taken),
+                busy=busy,
+                starts=node.change != "none",
+                up=node.change != "none" or not mesos.is_down(observation["agent"]),
             )
         )
     return found, gather(problems)
@@ -795,11 +816,12 @@ def addresses(observation: Observation) -> tuple[str, str]:
     return next(filter(None, names), observation["member"]), ip or agent["flags"].get("ip", "")
 
 
-def _contributed(gateway: Mapping[str, Any], ip: str) -> set[str]:
-    """The paths that the gateway shows as devices of an address."""
-    if not ip or gateway["error"]:
+def contributed(observation: Observation, services: Mapping[str, Any]) -> set[str]:
+    """The paths that the gateway shows as devices of a member."""
+    _hostname, ip = addresses(observation)
+    if not ip or services["gateway"]["error"]:
         return set()
-    return gateway_compare.paths_of(gateway, ip)
+    return gateway_compare.paths_of(services["gateway"], ip)
 
 
 def _quietly(phases: Iterable[Phase], front: str, quiet: Step) -> Iterator[Phase]:

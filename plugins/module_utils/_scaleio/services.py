@@ -33,8 +33,10 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.gateway
 )
 
 _ADMIN = "admin"
-# A scheduler that has just started has registered within this.
+# A scheduler that has just started answers and has registered within this.
 _REGISTRATION_SECONDS = 5.0
+# One that is waited for and that no master knows for so long has lost its master.
+_LOST_SECONDS = 30.0
 
 
 @dataclass
@@ -127,10 +129,11 @@ def observe_services(services: Services) -> dict[str, Any]:
     url = services.scheduler_url(found["app"], agents)
     scheduler = observe_scheduler(machine, url, password=services.params["password"])
     end = machine.monotonic() + _REGISTRATION_SECONDS
-    while scheduler["nodes"] is not None and mesos["mesos_framework"]["frameworks"] is not None:
-        if mesos["mesos_framework"]["registered"] or machine.monotonic() > end:
+    while url and mesos["mesos_framework"]["frameworks"] is not None and machine.monotonic() < end:
+        if scheduler["nodes"] is not None and mesos["mesos_framework"]["registered"]:
             break
         machine.sleep(0.5)
+        scheduler = observe_scheduler(machine, url, password=services.params["password"])
         mesos = observe_mesos(machine, services.masters, services.credentials)
     return {
         "wanted": wanted,
@@ -199,8 +202,11 @@ class ServicesHands:
         web = marathon_of(services.params, services.machine)
         return AppHands(web, marathon.declared_id(services.params["app"]), wanted, services.secrets())
 
+    def _mesos(self) -> dict[str, Any]:
+        return observe_mesos(self.services.machine, self.services.masters, self.services.credentials)
+
     def _agents(self) -> list[dict[str, Any]]:
-        found = observe_mesos(self.services.machine, self.services.masters, self.services.credentials)
+        found = self._mesos()
         if found["agents"] is None:
             raise HoldfastError(
                 "nobody can say which agents the framework would meet",
@@ -211,18 +217,42 @@ class ServicesHands:
         return agents
 
     def _await_nodes(self, args: Mapping[str, Any]) -> None:
-        app = self._hands()
+        """Wait for nodes, as long as the leading master knows the scheduler: without a master it does nothing any more."""
+        app, machine = self._hands(), self.services.machine
         app.wait_until_settled(args["timeout"])
+        seen = machine.monotonic()
 
         def url() -> str:
-            return self.services.scheduler_url(app.look()["app"], self._agents())
+            nonlocal seen
+            mesos = self._mesos()
+            agents, error = mesos["agents"], mesos["mesos_framework"]["error"]
+            if agents is None:
+                raise WebError(str(error))
+            where = self.services.scheduler_url(app.look()["app"], agents)
+            if mesos["mesos_framework"]["registered"]:
+                seen = machine.monotonic()
+            elif machine.monotonic() - seen > _LOST_SECONDS:
+                raise HoldfastError(
+                    "the leading master does not know the framework, so its scheduler does nothing",
+                    where=where,
+                    seen=f"not within {_LOST_SECONDS:g} s",
+                    todo="look into the scheduler's log; where it has lost its master, run again, which restarts its app",
+                )
+            return where
 
-        wait_for_nodes(self.services.machine, url, args["hosts"], args["timeout"])
+        wait_for_nodes(machine, url, args["hosts"], args["timeout"])
 
     def _await_gateway(self, args: Mapping[str, Any]) -> None:
         ips = {agent["hostname"]: agent["ip"] for agent in self._agents() if agent["active"]}
         # An agent that had never run when this was planned has an address only now.
         declared = {host: {**one, "ip": ips.get(one["hostname"], one["ip"])} for host, one in args["declared"].items()}
+        unknown = [f"{host} ({one['hostname']})" for host, one in declared.items() if not one["ip"]]
+        if unknown:
+            raise HoldfastError(
+                f"nobody knows the address of {', '.join(unknown)}, by which the gateway names an SDS",
+                seen="the leading master shows no active agent of that host name",
+                todo="run again: the host name is known once its agent has run",
+            )
         with Gateway(self.services.machine, self.services.gateway()) as gateway:
             gateway_act.wait_for_devices(gateway, declared, args["timeout"])
             self.shown = gateway.observe()

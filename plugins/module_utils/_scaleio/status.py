@@ -13,11 +13,17 @@ from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework_model, gateway_compare, model
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import preview as previews
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import Node, declaration
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import (
+    Node,
+    declaration,
+    mdm_errors,
+    stranger_errors,
+)
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import (
     NodePlan,
     Observation,
     Selector,
+    contributed,
     declared_domains,
     declared_files,
     exposed_devices,
@@ -72,7 +78,9 @@ def cluster_status(observations: Sequence[Observation], select: Selector) -> Clu
     seen = [o for o in observations if "agent" in o]
     domains = declared_domains(seen)
     services = next((o["services"] for o in observations if o.get("services")), None)
-    files = {o["member"]: declared_files(o, select, [*domains, *_global_domain(services)]) for o in seen}
+    shown = {o["member"]: () if services is None else contributed(o, services) for o in seen}
+    domains += _global_domain(services)
+    files = {o["member"]: declared_files(o, select, domains, shown[o["member"]]) for o in seen}
     layers = None if services is None else _ServicesLayers.of(services, seen, files)
     nodes = [
         _node_status(o, files.get(o["member"], (None, [])), layers)
@@ -107,13 +115,15 @@ class _ServicesLayers:
         seen: Sequence[Observation],
         files: Mapping[str, tuple[Mapping[str, str] | None, list[str]]],
     ) -> _ServicesLayers:
-        plans = [
-            NodePlan(o["member"], "", attributes=files[o["member"]][0] or owned(o["agent"]["files"])) for o in seen
-        ]
+        plans = []
+        for o in seen:
+            wanted = files[o["member"]][0]
+            plans.append(NodePlan(o["member"], "", attributes=owned(o["agent"]["files"]) if wanted is None else wanted))
         nodes, problems = framework_nodes(seen, plans, services)
         declared = declaration(nodes, services["wanted"])
         gateway, scheduler = services["gateway"], services["scheduler"]
-        whole = [*services["wanted"]["errors"], *problems]
+        # Without the gateway nobody knows which disks are contributed already.
+        whole = [*services["wanted"]["errors"], *(() if gateway["error"] else problems)]
         whole += [
             str(services[part]["error"])
             for part in ("marathon", "mesos_framework", "gateway")
@@ -132,11 +142,13 @@ class _ServicesLayers:
             for finding in framework_model.troubles(scheduler, services["mesos_framework"], services["agents"])
             if services["marathon"]["app"] is not None
         ]
+        whole += [] if services["agents"] is None else stranger_errors(services, nodes)
         missing: list[gateway_compare.Finding] = []
         strangers: list[gateway_compare.Finding] = []
         if not gateway["error"]:
             missing = gateway_compare.missing_at_gateway(declared, gateway)
             strangers = gateway_compare.strangers_at_gateway(declared, gateway)
+            whole += [] if services["wanted"]["errors"] else mdm_errors(services, [])
             whole += [finding.sentence for finding in gateway_compare.unwell(gateway)]
             whole += gateway_compare.disturbances(gateway["activity"])
             whole += [finding.sentence for finding in (*missing, *strangers) if not finding.host]
@@ -228,8 +240,12 @@ def _node_status(
         _compare("registered at the master", registered, "reported by the agent", reported, problems)
     node = None if services is None else services.nodes.get(member)
     if node is not None and not node.imperative and observation["wanted"]["settings"]["method"] == "global_pool":
-        taken = [one.path for one in node.exposed if one.verdict in (previews.IN_USE, previews.UNCONFIRMED)]
-        problems.extend(f"{one.path} is {one.verdict}: {one.why}" for one in node.exposed if one.path in taken)
+        unasked = [one for one in node.exposed if one.verdict in (previews.IN_USE, previews.UNCONFIRMED)]
+        taken = [one.path for one in unasked]
+        if services is not None and services.services["gateway"]["error"]:
+            # What an SDS holds would look like a disk in use.
+            unasked, taken = [], ["?"]
+        problems.extend(f"{one.path} is {one.verdict}: {one.why}" for one in unasked)
     else:
         taken = _exposed(observation, registered if registered is not None else reported)
         if taken:
