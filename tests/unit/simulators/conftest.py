@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-import http.client
+import contextlib
 import json
 import os
 import random
@@ -16,6 +16,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -159,32 +160,41 @@ class Scheduler:
     def __init__(self, master: Daemon, info: dict[str, Any], headers: dict[str, str]) -> None:
         self.master, self._headers = master, headers
         self.events: list[dict[str, Any]] = []
+        self._answered: list[dict[str, Any]] = []
         self.ended = ""  # how the stream ended: "closed" properly, or "broken"
         call = {"type": "SUBSCRIBE", "subscribe": {"framework_info": info}}
         if "id" in info:
             call["framework_id"] = info["id"]
-        self._connection = http.client.HTTPConnection(*master.address, timeout=10)
-        self._connection.request("POST", "/api/v1/scheduler", json.dumps(call), self._typed())
-        self._answer = self._connection.getresponse()
-        assert self._answer.status == 200, (self._answer.status, self._answer.read())
-        self._socket = self._answer.fp.raw._sock  # type: ignore[union-attr]  # there is no public way to the socket
+        body = json.dumps(call).encode()
+        head = {"Host": "master", **self._typed(), "Content-Length": str(len(body))}
+        lines = ["POST /api/v1/scheduler HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+        self._socket = socket.create_connection(master.address, timeout=10)
+        self._socket.sendall("\r\n".join(lines).encode() + body)
+        self._reader = self._socket.makefile("rb")
+        status = self._reader.readline().split()[1]
+        given = dict(line.decode().strip().split(": ", 1) for line in iter(self._reader.readline, b"\r\n"))
+        assert (status, given.get("Transfer-Encoding")) == (b"200", "chunked"), (status, given)
         self._socket.settimeout(None)
-        self.stream_id = self._answer.headers["Mesos-Stream-Id"]
+        self.stream_id = given["Mesos-Stream-Id"]
         threading.Thread(target=self._read, daemon=True).start()
 
     def _typed(self) -> dict[str, str]:
         return {"Content-Type": "application/json", "Accept": "application/json", **self._headers}
 
     def _read(self) -> None:
-        try:
-            while True:
-                line = self._answer.readline()
-                if not line:
-                    break
-                self.events.append(json.loads(self._answer.read(int(line))))
-            self.ended = "closed"
-        except (OSError, ValueError, http.client.HTTPException):
-            self.ended = "broken"
+        """Chunks of one record each: its length, a newline, its content."""
+        while True:
+            try:
+                line = self._reader.readline()
+                chunk = self._reader.read(int(line or "-1", 16) + 2)[:-2] if line else None
+            except OSError:
+                chunk = None
+            if not chunk:
+                self.ended = "broken" if chunk is None else "closed"
+                return
+            length, _, content = chunk.partition(b"\n")
+            assert int(length) == len(content)
+            self.events.append(json.loads(content))
 
     def kill(self) -> None:
         """As when its process dies."""
@@ -209,6 +219,7 @@ class Scheduler:
         body: dict[str, Any] = {"type": kind, "framework_id": {"value": self.framework_id}}
         if content is not None:
             body[kind.lower()] = content
+            self._answered += content.get("offer_ids", [])
         given = {**self._typed(), "Mesos-Stream-Id": self.stream_id, **headers}
         return self.master.post("/api/v1/scheduler", json.dumps(body), **given)
 
@@ -216,7 +227,7 @@ class Scheduler:
         """An offer that is valid, the newest of a host."""
 
         def found() -> Any:
-            gone = [entry["offer_id"] for entry in self.of("RESCIND")]
+            gone = [*self._answered, *(entry["offer_id"] for entry in self.of("RESCIND"))]
             known = [offer for event in self.of("OFFERS") for offer in event["offers"] if offer["id"] not in gone]
             return [offer for offer in known if hostname in (None, offer["hostname"])]
 
@@ -343,6 +354,18 @@ class Cluster:
         return leading[0] if len(leading) == 1 else None
 
     @staticmethod
+    def kill_all(pids: list[int], number: int = signal.SIGKILL) -> None:
+        """A signal to processes, some of which may just have ended."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    @staticmethod
+    def leads(master: Daemon) -> bool:
+        """Once a master answers as leader."""
+        return bool(wait_for(lambda: master.get("/slaves").status == 200))
+
+    @staticmethod
     def slaves(master: Daemon) -> list[dict[str, Any]]:
         listed: list[dict[str, Any]] = master.get("/slaves").json["slaves"]
         return listed
@@ -367,8 +390,7 @@ class Cluster:
         for daemon in self.daemons:
             if daemon.process:
                 daemon.stop()
-        for pid in processes_in(self._directory):
-            os.kill(pid, signal.SIGKILL)
+        self.kill_all(processes_in(self._directory))
 
 
 @pytest.fixture(scope="session")
@@ -387,6 +409,18 @@ def cluster(tmp_path: Path, tree: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture
+def public_cluster() -> Iterator[Cluster]:
+    """One whose directories every user may enter."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        shutil.copytree(ROOTFS, directory / "rootfs")
+        started = Cluster(directory, directory / "rootfs")
+        yield started
+        started.close()
+
+
+@pytest.fixture
 def basic() -> Callable[[str, str], str]:
     """An Authorization header."""
 
@@ -394,6 +428,17 @@ def basic() -> Callable[[str, str], str]:
         return "Basic " + base64.b64encode(f"{principal}:{secret}".encode()).decode()
 
     return header
+
+
+@pytest.fixture
+def command() -> Callable[..., dict[str, Any]]:
+    return command_task
+
+
+@pytest.fixture
+def running() -> Callable[[Daemon], list[int]]:
+    """The processes of an agent's executors and tasks."""
+    return lambda agent: processes_in(agent.directory)
 
 
 @pytest.fixture

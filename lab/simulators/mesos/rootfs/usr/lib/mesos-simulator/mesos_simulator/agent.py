@@ -22,6 +22,7 @@ from mesos_simulator import (
     cram_md5,
     daemon,
     detector,
+    executors,
     jsonify,
     link,
     recovery,
@@ -388,7 +389,7 @@ class Agent:
     def _planted_task(self, name: str, wanted: dict[str, Any]) -> dict[str, Any]:
         """A task that does nothing, with an executor of its own."""
         held = [resources.scalar(kind, wanted[kind]) for kind in ("cpus", "mem")]
-        command = {"value": self.execution.containers.program("mesos-executor"), "shell": True}
+        command = executors.own_command(self.execution.containers.program("mesos-executor"))
         executor = {"executor_id": {"value": f"executor-{name}"}, "command": command, "resources": held}
         place = {"task_id": {"value": name}, "agent_id": {"value": self.agent_id}}
         return {"name": name, **place, "resources": held, "executor": executor}

@@ -91,8 +91,8 @@ def _dominant_share(framework: Framework, total: Amounts) -> tuple[float, float]
 
 def _shown(offer: Offer, framework: Framework, record: AgentRecord) -> dict[str, Any]:
     """An offer as a scheduler sees it: those without MULTI_ROLE see no allocation (master.cpp: offer; MESOS-8237)."""
-    refined = framework.capable("RESERVATION_REFINEMENT")
-    items = [resources.without_role(item) if refined else resources.unrefined(item) for item in offer.resources]
+    form = resources.refined if framework.capable("RESERVATION_REFINEMENT") else resources.unrefined
+    items = [form(item) for item in offer.resources]
     ip, port = record.pid.rpartition("@")[2].rsplit(":", 1)
     address = {"hostname": record.info["hostname"], "ip": ip, "port": int(port)}
     shown: dict[str, Any] = {

@@ -82,6 +82,7 @@ def _key(item: dict[str, Any]) -> tuple[_Key, dict[str, Any]]:
     """What a resource adds up by, and the resource without its amount."""
     model = {"name": item["name"], "type": item["type"], "role": resources.role_of(item)}
     for name in ("reservations", "disk"):
-        if name in item:
+        # A static reservation is no more than its role.
+        if name in item and item[name] != [{"type": "STATIC", "role": model["role"]}]:
             model[name] = item[name]
     return (item["name"], json.dumps(model, sort_keys=True)), model

@@ -201,13 +201,13 @@ class CommandExecutor:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        """To everything in the sandbox but this process itself."""
+        """To the task's session (stout/os/killtree.hpp)."""
         for pid in members(self._sandbox):
-            if pid != os.getpid():
-                try:
+            try:
+                if self._pid and os.getsid(pid) == self._pid:
                     os.kill(pid, number)
-                except ProcessLookupError:
-                    pass
+            except ProcessLookupError:
+                pass
 
     def _update(self, state: str, message: str | None = None) -> None:
         """A status that is sent now or, while there is no agent, with the next subscription."""

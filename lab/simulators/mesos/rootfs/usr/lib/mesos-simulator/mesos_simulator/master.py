@@ -464,6 +464,9 @@ def _credentials(loaded: Flags) -> dict[str, str]:
         text = f"Authenticator '{name}' not found. Check the spelling (compare to '{cram_md5.NAME}') or verify that the"
         log.exit("master.cpp:566", f"{text} authenticator was loaded successfully (see --modules)")
     log.info("master.cpp:574", f"Using default '{name}' authenticator")
+    if loaded["authenticate_http_frameworks"] and not loaded["http_framework_authenticators"]:
+        text = "Missing `--http_framework_authenticators` flag. This must be used in conjunction with"
+        log.exit("master.cpp:640", f"{text} `--authenticate_http_frameworks`")
     return credentials
 
 

@@ -148,6 +148,13 @@ def pre_refinement(resource: dict[str, Any]) -> dict[str, Any]:
     return {**form, "reservation": {"principal": principal} if principal else {}}
 
 
+def refined(resource: dict[str, Any]) -> dict[str, Any]:
+    """Any resource in today's format, which schedulers with RESERVATION_REFINEMENT are given."""
+    if is_reserved(resource) and "reservations" not in resource:
+        resource = {**resource, "reservations": [{"type": "STATIC", "role": resource["role"]}]}
+    return post_refinement(resource)
+
+
 def unrefined(resource: dict[str, Any]) -> dict[str, Any]:
     """Any resource in the old format, which schedulers without RESERVATION_REFINEMENT are given."""
     return pre_refinement(resource) if "reservations" in resource else resource

@@ -82,11 +82,8 @@ class Updates:
         """Sends again what is overdue, ever more rarely."""
         for (framework_id, _), waiting in list(self._waiting.items()):
             if time.monotonic() >= waiting.retry_at:
-                interval = min(waiting.interval * 2, _LAST_RETRY)
-                self._send(framework_id, waiting)
-                waiting.interval = interval
+                self._send(framework_id, waiting, min(waiting.interval * 2, _LAST_RETRY))
 
-    def _send(self, framework_id: str, waiting: _Waiting) -> None:
-        waiting.interval = _FIRST_RETRY
-        waiting.retry_at = time.monotonic() + waiting.interval
+    def _send(self, framework_id: str, waiting: _Waiting, interval: float = _FIRST_RETRY) -> None:
+        waiting.interval, waiting.retry_at = interval, time.monotonic() + interval
         self._forward(framework_id, waiting.statuses[0])
