@@ -29,7 +29,12 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framewo
 Observation = Mapping[str, Any]
 Provides = Mapping[str, Mapping[str, Sequence[str]]]
 
-_SERVICES_STEPS = frozenset(("create_app", "update_app", "restart_app", "await_nodes", "await_gateway", "await_quiet"))
+_SERVICES_STEPS = frozenset(
+    (
+        *("create_app", "update_app", "restart_app", "await_nodes", "await_gateway", "await_quiet"),
+        *("create_domain", "create_pool", "create_sds", "create_device"),
+    )
+)
 # A waiting deployment of somebody else is not stopped.
 _POLICY = marathon.Policy()
 _RESTART_MEANS = "every executor ends and the new scheduler starts it again; SDS and SDC are services of the hosts, so the data path goes on"
@@ -98,7 +103,7 @@ def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) ->
     if plan.errors:
         return plan
     declared = declaration(nodes, services["wanted"])
-    plan.errors.extend(_other_schedulers(services))
+    plan.errors.extend(other_schedulers(services))
     plan.errors.extend(stranger_errors(services, nodes))
     plan.errors.extend(_persona_errors(nodes))
     plan.errors.extend(mdm_errors(services, plan.warnings))
@@ -118,9 +123,9 @@ def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) ->
     if services["marathon"]["app"] is not None:
         known = services["scheduler"]["nodes"] or {}
         starting = [node for node in up if node.starts and not (node.imperative and node.hostname in known)]
-        plan.looks = {node.member: _look_step(node, before_start=True) for node in starting}
+        plan.looks = {node.member: look_step(node, before_start=True) for node in starting}
     if app and up:
-        plan.phases.append(Phase("look at all disks again", {node.member: (_look_step(node),) for node in up}))
+        plan.phases.append(Phase("look at all disks again", {node.member: (look_step(node),) for node in up}))
     if app or waits:
         plan.phases.append(Phase("the framework", {member: (*app, *waits)}))
     return plan
@@ -153,7 +158,7 @@ def consent_errors(nodes: Sequence[Node]) -> list[str]:
     return errors
 
 
-def _other_schedulers(services: Observation) -> list[str]:
+def other_schedulers(services: Observation) -> list[str]:
     """More schedulers than the app has tasks: each starts executors and files devices, and nothing here governs the others."""
     app, name = services["marathon"]["app"], services["wanted"]["app"]
     registered = [item for item in services["mesos_framework"]["frameworks"] if is_registered(item)]
@@ -292,15 +297,24 @@ def app_steps(services: Observation, nodes: Sequence[Node]) -> tuple[Step, ...]:
 
     A host's attributes are read once, so whoever has others than the scheduler knows needs a restart of it.
     """
-    wanted, seen = services["wanted"], services["marathon"]["app"]
-    app = marathon_model.App.from_json(services["marathon"]["declared"])
-    steps = marathon.plan_app(app, seen, _POLICY)
+    seen = services["marathon"]["app"]
+    steps = marathon.plan_app(marathon_model.App.from_json(services["marathon"]["declared"]), seen, _POLICY)
     why = "" if seen is None else _restart_reason(services, nodes)
     if seen is not None and (steps or why):
-        # Whoever starts anew subscribes where the leading master is; the one of before may be down.
-        command = framework_app.app(wanted, services["leader"])["cmd"]
-        app = replace(app, fields={**app.fields, "cmd": command})
-        steps = marathon.plan_app(app, seen, _POLICY) or [marathon.restart_step(seen, _POLICY, why)]
+        return start_anew(services, nodes, why)
+    return tuple(_guarded(step, seen, nodes, why) for step in steps)
+
+
+def start_anew(services: Observation, nodes: Sequence[Node], why: str) -> tuple[Step, ...]:
+    """Let the scheduler that is there start anew, as declared, and subscribe at the leading master: its last one may be down.
+
+    :param nodes: those whose disks were looked at.
+    """
+    seen = services["marathon"]["app"]
+    app = marathon_model.App.from_json(services["marathon"]["declared"])
+    command = framework_app.app(services["wanted"], services["leader"])["cmd"]
+    app = replace(app, fields={**app.fields, "cmd": command})
+    steps = marathon.plan_app(app, seen, _POLICY) or [marathon.restart_step(seen, _POLICY, why)]
     return tuple(_guarded(step, seen, nodes, why) for step in steps)
 
 
@@ -321,9 +335,9 @@ def _guarded(step: Step, seen: Mapping[str, Any] | None, nodes: Sequence[Node], 
 
 def _restart_reason(services: Observation, nodes: Sequence[Node]) -> str:
     """Why the scheduler that is there must start anew although its app is as declared; empty when it must not."""
-    lost = _lost(services)
-    if lost:
-        return lost
+    gone = lost(services)
+    if gone:
+        return gone
     stale = stale_nodes(services, nodes)
     if stale:
         return f"it reads attributes and disks once, and knows others of {', '.join(stale)}"
@@ -333,7 +347,7 @@ def _restart_reason(services: Observation, nodes: Sequence[Node]) -> str:
     return ""
 
 
-def _lost(services: Observation) -> str:
+def lost(services: Observation) -> str:
     """Why a scheduler that runs does nothing any more; empty when it is at work or is not there.
 
     After a master failover it never subscribes again, and goes on answering with old data.
@@ -438,7 +452,7 @@ def _missing(services: Observation, nodes: Sequence[Node]) -> bool:
     return bool(gateway_compare.missing_at_gateway(declared, services["gateway"]))
 
 
-def _look_step(node: Node, *, before_start: bool = False) -> Step:
+def look_step(node: Node, *, before_start: bool = False) -> Step:
     """Look again at what the framework will attach or take; the step is its conditions.
 
     :param before_start: the agent does not run with its attributes yet.

@@ -680,7 +680,7 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
         return Plan(cluster, refused=("the cluster has a host for its services, and no agent",))
     problems = [*_settings_errors(observations), *_master_errors(observations)]
     problems.extend(identity_conflicts({o["member"]: o["identity"] for o in observations}))
-    front, found = _front(everybody, observations[0]["wanted"]["settings"]["method"])
+    front, found = services_host(everybody, observations[0]["wanted"]["settings"]["method"])
     problems.extend(found)
     if problems:
         return Plan(cluster, refused=tuple(problems))
@@ -745,7 +745,7 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     )
 
 
-def _front(observations: Sequence[Observation], method: str) -> tuple[Observation | None, list[str]]:
+def services_host(observations: Sequence[Observation], method: str) -> tuple[Observation | None, list[str]]:
     """The host that talks to Marathon, scheduler and gateway, if the cluster has one, and what is wrong about that."""
     found = [o for o in observations if o.get("services")]
     if len(found) > 1:
