@@ -15,7 +15,10 @@ from lab import disks, hosts
 from lab.state import State
 
 # Patterns from a host's root on.
-TREES = ("etc/mesos*", "etc/default/mesos*", "var/lib/mesos/meta", "var/lib/holdfast")
+TREES = (
+    *("etc/mesos*", "etc/default/mesos*", "var/lib/mesos/meta", "var/lib/holdfast"),
+    *("etc/rexray", "opt/emc", "var/lib/marathon", "var/lib/scaleio-gateway", "var/lib/scaleio-kv"),
+)
 DISK_BYTES = 1 << 20
 
 

@@ -31,6 +31,8 @@ from lab.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB_INVENTORY = ROOT / "inventories" / "lab"
+# Who talks to the framework's services; a cluster without it ends at the masters.
+SERVICES_INVENTORY = ROOT / "inventories" / "lab_framework"
 MASTERS = ("m1", "m2", "m3")
 STATE = State.default().root
 
@@ -179,6 +181,48 @@ def _which(program: str) -> str:
     return subprocess.run(["which", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
+# -- the framework's services ------------------------------------------------------------------------------------------
+
+
+def gateway() -> dict[str, Any]:
+    """What the gateway keeps, with names in place of IDs; read from its state, not over its API."""
+    shown: dict[str, Any] = json.loads(on("m1", "scaleio-gateway-simulator-dump"))
+    return shown
+
+
+def contributed() -> dict[str, dict[str, str]]:
+    """Address -> device -> "domain/pool", as the gateway keeps it."""
+    return {
+        server.removeprefix("sds_"): {
+            path: f"{domain}/{device['storage_pool']}" for path, device in held["devices"].items()
+        }
+        for domain, inside in gateway()["protection_domains"].items()
+        for server, held in inside["sdss"].items()
+    }
+
+
+def gateway_requests(method: str) -> list[dict[str, Any]]:
+    """The requests of a method that the gateway has had, oldest first."""
+    path = root("m1") / "var/log/scaleio-gateway/simulator-requests.jsonl"
+    entries = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [entry for entry in entries if entry["method"] == method]
+
+
+def launches() -> list[str]:
+    """Where Marathon has launched the framework's scheduler, oldest first."""
+    path = root("m1") / "var/log/marathon/simulator-events.jsonl"
+    entries = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [entry["hostname"] for entry in entries if entry["event"] == "task_launched"]
+
+
+def alone(*agents: str) -> None:
+    """Stop all other agents of the lab, so that the framework meets these alone."""
+    others = [name for name, host in load().items() if host.group == AGENTS and name not in agents]
+    for name in others:
+        on(name, "systemctl", "stop", "mesos-slave")
+    until(lambda: set(registered()) == set(agents))
+
+
 # -- the lab -----------------------------------------------------------------------------------------------------------
 
 
@@ -195,7 +239,7 @@ def address(host: str) -> str:
 
 
 def few(folder: Path, *agents: str, declared: bool = True) -> tuple[Path, Path]:
-    """The inventories of a cluster of a few of the lab's agents.
+    """The inventories of a cluster of a few of the lab's agents, without the framework's services.
 
     :param declared: whether what the lab's inventory declares for them is in force.
     """

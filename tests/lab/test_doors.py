@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +31,7 @@ from tests.lab.harness import (
     tree,
     until,
 )
+from tests.lab.planted import around, polled, shown_on
 
 BOOK = "holdfast.stateful.scaleio_imperative"
 PLAYS = Path(__file__).parent / "plays"
@@ -270,62 +269,6 @@ def test_masters_behind_tls(tmp_path: Path, tls_masters: str) -> None:
 # -- masters that want a password, and where it does not show ------------------------------------------------------------
 
 
-class Arguments(threading.Thread):
-    """Reads the arguments of all processes, those inside of hosts included, again and again."""
-
-    def __init__(self, *secrets: str) -> None:
-        super().__init__(daemon=True)
-        self.secrets = [secret.encode() for secret in secrets]
-        self.found: set[bytes] = set()
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        while not self.ended.wait(0.01):
-            for process in Path("/proc").iterdir():
-                if process.name.isdigit():
-                    try:
-                        line = (process / "cmdline").read_bytes()
-                    except OSError:
-                        continue
-                    self.found.update(secret for secret in self.secrets if secret in line)
-
-
-@contextmanager
-def polled(*secrets: str) -> Iterator[Arguments]:
-    watch = Arguments(*secrets)
-    watch.start()
-    try:
-        yield watch
-    finally:
-        watch.ended.set()
-        watch.join()
-
-
-_FILES = """
-import os, stat, sys
-secrets = sys.stdin.read().split()
-for top in ("/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local", "/var"):
-    for folder, _, names in os.walk(top):
-        for name in names:
-            path = os.path.join(folder, name)
-            try:
-                seen = os.lstat(path)
-                if stat.S_ISREG(seen.st_mode) and seen.st_mode & 0o077:
-                    with open(path, "rb") as file:
-                        content = file.read()
-                    print(*(f"{path} {secret}" for secret in secrets if secret.encode() in content), sep="\\n")
-            except OSError:
-                continue
-"""
-
-
-def shown_on(host: str, *secrets: str) -> list[str]:
-    """Where a host shows a secret: files that others may read, and its journal."""
-    files = on(host, "python3", "-c", _FILES, data="\n".join(secrets)).split("\n")
-    journal = on(host, "journalctl", "--quiet", "--no-pager", "--output=export")
-    return [line for line in files if line] + [f"journal {secret}" for secret in secrets if secret in journal]
-
-
 def test_a_password_shows_nowhere(tmp_path: Path, guarded_masters: str) -> None:
     wrong, canary = "planted-wrong-5e1f0c", "planted-canary-77ab01"
     inventories = few(tmp_path, "agent06", "agent09")
@@ -341,8 +284,8 @@ def test_a_password_shows_nowhere(tmp_path: Path, guarded_masters: str) -> None:
     assert watch.found == set()
     for run in runs:
         for secret in (guarded_masters, wrong):
-            assert secret not in run.output, _around(run.output, secret)
-            assert secret not in json.dumps(run.results), _around(json.dumps(run.results), secret)
+            assert secret not in run.output, around(run.output, secret)
+            assert secret not in json.dumps(run.results), around(json.dumps(run.results), secret)
     for host in ("agent06", "agent09", *MASTERS):
         assert shown_on(host, guarded_masters, wrong) == []
 
@@ -352,9 +295,3 @@ def test_a_password_shows_nowhere(tmp_path: Path, guarded_masters: str) -> None:
         on("agent06", "sh", "-c", f"sleep 0.5; : {canary}")
     assert watch.found == {canary.encode()}
     until(lambda: {f"/var/tmp/canary {canary}", f"journal {canary}"} <= set(shown_on("agent06", canary)), 5)
-
-
-def _around(text: str, secret: str) -> str:
-    """Where in a text a secret stands."""
-    at = text.index(secret)
-    return text[max(0, at - 400) : at + 100]
