@@ -96,7 +96,7 @@ class World:
         self.address = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.1"
         self.programs: list[Program] = []
         self.store = f"{self.address}:{self.free_port()}"
-        self._start_store()
+        self.start_store()
 
     def free_port(self) -> int:
         with socket.socket() as probe:
@@ -108,12 +108,17 @@ class World:
         self.programs.append(program)
         return program
 
-    def _start_store(self) -> None:
+    def library(self, module: str, *flags: str) -> list[str]:
+        """The command line of a daemon, from the copy of the code that the programs were built of."""
+        code = f"import sys; sys.path.insert(0, sys.argv[1]); from scaleio_simulator.{module} import main; "
+        code += "sys.exit(main(sys.argv[2:]))"
+        return [sys.executable, "-ISBc", code, str(self.mirror.parent / "library"), *flags]
+
+    def start_store(self) -> None:
+        """The daemon, once it answers."""
         host, _, port = self.store.partition(":")
-        code = "import sys; sys.path.insert(0, sys.argv[1]); from scaleio_simulator import kv_daemon; "
-        code += "sys.exit(kv_daemon.main(sys.argv[2:]))"
-        flags = ["-address", host, "-port", port, "-state", str(self.folder / "kv")]
-        self.run([sys.executable, "-ISBc", code, str(self.mirror.parent / "library"), *flags], "kv.log")
+        argv = self.library("kv_daemon", "-address", host, "-port", port, "-state", str(self.folder / "kv"))
+        self.run(argv, "kv.log")
         wait_for(lambda: listens(host, int(port)))
 
     def scheduler(self, *flags: str, name: str = "scheduler.log", **environment: str) -> Program:
@@ -142,6 +147,16 @@ class World:
         program = Program(argv, sandbox / "stdout", **{**FAST, **variables, **environment})
         self.programs.append(program)
         return program
+
+    @staticmethod
+    def speak(address: tuple[str, int], data: bytes) -> bytes:
+        """Bytes out, and what comes back until the other side is silent."""
+        with socket.create_connection(address, 1) as connection:
+            connection.sendall(data)
+            try:
+                return connection.recv(65536)
+            except OSError:
+                return b""
 
     def close(self) -> None:
         for program in self.programs:
@@ -175,6 +190,13 @@ def ask(url: str, body: str | None = None, method: str | None = None) -> Answer:
             return Answer(answer.status, dict(answer.headers), answer.read().decode())
     except urllib.error.HTTPError as error:
         return Answer(error.code, dict(error.headers), error.read().decode())
+
+
+def fetch(url: str) -> bytes:
+    """A body as it is."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
+        body: bytes = answer.read()
+    return body
 
 
 def state(url: str) -> Any:

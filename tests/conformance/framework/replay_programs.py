@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -193,11 +192,8 @@ class ExecutorRun:
         port, mirror_port = world.free_port(), world.free_port()
         place = f"http://{world.address}:{mirror_port}"
         library = world.mirror.parent / "library"
-        code = "import sys; sys.path.insert(0, sys.argv[1]); from scaleio_simulator import mirror; "
-        code += "sys.exit(mirror.main(sys.argv[2:]))"
         flags = ["-address", world.address, "-port", str(mirror_port), "-folder", str(world.folder / "served")]
-        argv = [sys.executable, "-ISBc", code, str(library), *flags, "-packages", str(library / "packages")]
-        world.run(argv, "mirror.log")
+        world.run(world.library("mirror", *flags, "-packages", str(library / "packages")), "mirror.log")
         wait_for(lambda: listens(world.address, mirror_port))
         scheduler_flags = [
             *unsaid.FLAGS,
@@ -221,6 +217,8 @@ class ExecutorRun:
         agent.send({"type": "ACKNOWLEDGED", "acknowledged": {"task_id": status["task_id"], "uuid": status["uuid"]}})
         wait_for(lambda: state(url)["ScaleIO"]["Nodes"][0]["state"] == 1024, 30)
         self.node = state(url)["ScaleIO"]["Nodes"][0]
+        # The last of the states 1, 2, 5, 7, 8 and 1024 has been answered, too.
+        wait_for(lambda: program.output.count("NotifyNodeState Succeeded") == 6)
         # Another scheduler, which does not know that the devices were advertised; until it is there, nobody answers.
         world.programs[-2].stop()
         wait_for(lambda: program.output.count("Error is HTTP Do") > 1)

@@ -315,5 +315,6 @@ def check_executor_log(expected: list[str], seen: list[str]) -> None:
             for lines in (expected, shown)
         )
         assert own == wanted
-    repeated = [line for line in map(comparing.text, shown) if line.startswith(comparing.REPEATED[1])]
-    assert set(repeated) == {line for line in map(comparing.text, expected) if line.startswith(comparing.REPEATED[1])}
+    # A request that was under way when the scheduler was stopped fails otherwise than those after it.
+    repeated = {line for line in map(comparing.text, shown) if line.startswith(comparing.REPEATED[1])}
+    assert repeated >= {line for line in map(comparing.text, expected) if line.startswith(comparing.REPEATED[1])}

@@ -176,7 +176,7 @@ def rexray_setup(state: dict[str, Any], node: dict[str, Any]) -> bool:
     branch = state["Rexray"]["rexraybranch"]
     installed = _installed("rexray")
     if wanted == "latest":
-        wanted = _latest(f"{_origin(state)}/emccode/rexray/{branch}")
+        wanted = latest(f"{_origin(state)}/emccode/rexray/{branch}")
     if installed is None or installed != wanted:
         if not os.path.isdir(_path(REXRAY_DIRECTORY)):
             os.mkdir(_path(REXRAY_DIRECTORY), 0)
@@ -239,9 +239,9 @@ def isolator_setup(state: dict[str, Any]) -> None:
     else:
         log.info("Mesos Module Isolator is already installed")
         pace.sleep(INSTALLED_SECONDS)
-    latest = _latest(f"{_origin(state)}/emccode/dvdcli/stable/")
+    wanted = latest(f"{_origin(state)}/emccode/dvdcli/stable/")
     installed = _installed("dvdcli")
-    if installed is None or installed != latest:
+    if installed is None or installed != wanted:
         _piped(f"{_origin(state)}/emccode/dvdcli/install", "sh -", "dvdcli has been installed to")
     else:
         log.info("DVDCLI is already installed")
@@ -285,7 +285,7 @@ def _installed(package: str) -> str | None:
     return None if version is None else version.partition("-")[0]
 
 
-def _latest(url: str) -> str | None:
+def latest(url: str) -> str | None:
     """The highest version of a listing; None where there is none, which leads to installing anew."""
     try:
         listing = web.fetch(url)[1].decode("utf-8", "replace")

@@ -102,15 +102,15 @@ class RemoteTree(Tree):
 
     def _ask(self, **question: str) -> dict[str, Any]:
         line = json.dumps(question).encode() + b"\n"
-        for attempt in (1, 2):
-            try:
-                with self._lock:
+        with self._lock:
+            for attempt in (1, 2):
+                try:
                     answer = self._exchange(line)
-                break
-            except (OSError, ValueError):
-                self._connection = None
-                if attempt == 2:
-                    raise StoreError(UNREACHABLE) from None
+                    break
+                except (OSError, ValueError):
+                    self._connection = None
+                    if attempt == 2:
+                        raise StoreError(UNREACHABLE) from None
         if "error" in answer:
             raise StoreError(answer["error"])
         return answer
