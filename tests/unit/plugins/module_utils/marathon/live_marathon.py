@@ -65,7 +65,7 @@ class LiveMarathon(FakeMachine):
 
     # -- what the test says ---------------------------------------------------------------------------------------
 
-    def put(self, app_id: str, **fields: Any) -> None:
+    def put(self, app_id: str, /, **fields: Any) -> None:
         """An app that stands there, running."""
         self.apps[app_id] = self._stored(app_id, fields, {})
         self.tasks[app_id] = []

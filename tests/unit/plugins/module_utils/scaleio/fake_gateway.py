@@ -63,7 +63,7 @@ class FakeGateway(FakeMachine):
         self.on_create: Callable[[str, Any], tuple[int, str] | None] = lambda kind, body: None
         self.tokens: list[str] = []
         self.live: set[str] = set()
-        self.down = ""
+        self.silent = ""
         mdm = {"versionInfo": "R2_0.10000.2072", "status": "Normal"}
         cluster = {
             "clusterMode": "ThreeNodes",
@@ -96,7 +96,7 @@ class FakeGateway(FakeMachine):
     def session(self, **more: Any) -> Gateway:
         return Gateway(self, settings(**more))
 
-    def put(self, kind: str, **fields: Any) -> str:
+    def put(self, kind: str, /, **fields: Any) -> str:
         """Put an object there."""
         self._count += 1
         found = f"{self._count:016x}"
@@ -136,8 +136,8 @@ class FakeGateway(FakeMachine):
             self.bodies.append(json.loads(json.dumps(body)))
         if media_type != MEDIA_TYPE:
             raise Unexpected(f"{method} {path} as {media_type}")
-        if self.down:
-            raise WebError("no answer", where=f"{method} {url}", seen=self.down, todo="check the address")
+        if self.silent:
+            raise WebError("no answer", where=f"{method} {url}", seen=self.silent, todo="check the address")
         status, text = self._answer(method, path, body, credentials)
         return web.Answer(status, {}, text)
 

@@ -110,7 +110,7 @@ def test_all_parts() -> None:
 
 def test_every_part_stands_alone() -> None:
     machine = everything()
-    machine.down = "Connection refused"
+    machine.silent = "Connection refused"
     machine.http(f"{URL}/version", error="Connection refused", replace=True)
     machine.http("http://m1:5050/slaves", error="Connection refused", replace=True)
     machine.http("http://m2:5050/slaves", error="Connection refused", replace=True)

@@ -179,7 +179,7 @@ def test_the_system_is_asked_for_once_and_seen_afresh_when_all_is() -> None:
 
 def test_nobody_answers() -> None:
     machine = a_cluster()
-    machine.down = "[Errno 111] Connection refused"
+    machine.silent = "[Errno 111] Connection refused"
     found = observe(machine)
     assert found["trouble"] == "down"
     assert found["error"].startswith(

@@ -307,12 +307,12 @@ def test_the_deadline_of_quiet() -> None:
 
 def test_a_gateway_that_is_away_for_a_while() -> None:
     machine = a_cluster()
-    machine.down = "Connection refused"
-    machine.after(1.0, lambda: setattr(machine, "down", ""))
+    machine.silent = "Connection refused"
+    machine.after(1.0, lambda: setattr(machine, "silent", ""))
     with machine.session() as session:
         progress = act.wait_for_quiet(session, 30)
     assert "Connection refused" in progress["missing"][0]
-    machine.down = "Connection refused"
+    machine.silent = "Connection refused"
     with pytest.raises(DeadlineError) as error, machine.session() as session:
         act.wait_for_quiet(session, 2.0)
     assert "Connection refused" in said(error, machine)
