@@ -26,7 +26,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.service
 # How long to wait for a call of another run that is still at work here.
 _LOCK_SECONDS = 30.0
 
-_OWN_PARTS = frozenset(("scaleio_attributes", "foreign", "exposed"))
+_OWN_PARTS = frozenset(("scaleio_attributes", "foreign", "in_use", "exposed"))
 
 
 @dataclass
@@ -37,13 +37,14 @@ class NodeHands(AgentHands):
 
     def look(self, parts: frozenset[str]) -> dict[str, Any]:
         """Beside what every agent has: ``scaleio_attributes`` of the running agent, ``foreign`` (path -> what somebody else keeps on
-        it, or an empty text), ``exposed`` (what the framework's rule takes)."""
+        it, or an empty text), ``in_use`` (path -> why it is not free, or an empty text), ``exposed`` (what the framework's rule
+        takes)."""
         own = parts & _OWN_PARTS
         world = super().look(parts - own) if parts - own else {}
         if "scaleio_attributes" in own:
             agent = mesos.observe_agent(self.machine, credentials=self.credentials)
             world["scaleio_attributes"] = owned((agent["running"] or {}).get("attributes", {}))
-        if own & {"foreign", "exposed"}:
+        if own - {"scaleio_attributes"}:
             seen = observe_devices(self.machine)
             # Who has imperative attributes does not mind what the framework's rule says.
             error = seen["devices_error"] or ("exposed" in own and seen["framework"]["error"])
@@ -52,6 +53,7 @@ class NodeHands(AgentHands):
                     "the disks of this host cannot be looked at again", seen=str(error), todo="mend that and run again"
                 )
             world["foreign"] = {device["path"]: foreign_data(device) for device in seen["devices"]}
+            world["in_use"] = {d["path"]: "" if d["free"] else "; ".join(d["free_because"]) for d in seen["devices"]}
             world["exposed"] = offered(seen)
         return world
 

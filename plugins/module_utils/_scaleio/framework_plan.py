@@ -125,7 +125,8 @@ def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) ->
         starting = [node for node in up if node.starts and not (node.imperative and node.hostname in known)]
         plan.looks = {node.member: look_step(node, before_start=True) for node in starting}
     if app and up:
-        plan.phases.append(Phase("look at all disks again", {node.member: (look_step(node),) for node in up}))
+        looks = {node.member: (look_step(node, idle=_idle(services)),) for node in up}
+        plan.phases.append(Phase("look at all disks again", looks))
     if app or waits:
         plan.phases.append(Phase("the framework", {member: (*app, *waits)}))
     return plan
@@ -223,8 +224,7 @@ def _busy_errors(services: Observation, nodes: Sequence[Node]) -> list[str]:
 
     Where a scheduler runs, an SDS may have taken one since the gateway was looked at.
     """
-    app = services["marathon"]["app"]
-    if app is not None and app["taskIds"]:
+    if not _idle(services):
         return []
     return [
         f"{node.member}: {path} is one of its devices by attribute and not at the gateway, and {why}: free it, or declare another one"
@@ -232,6 +232,12 @@ def _busy_errors(services: Observation, nodes: Sequence[Node]) -> list[str]:
         for path, why in sorted(node.busy.items())
         if path not in gateway_compare.paths_of(services["gateway"], node.ip)
     ]
+
+
+def _idle(services: Observation) -> bool:
+    """Whether no scheduler runs."""
+    app = services["marathon"]["app"]
+    return app is None or not app["taskIds"]
 
 
 def immovable(declared: gateway_compare.Declared, services: Observation) -> list[str]:
@@ -452,20 +458,22 @@ def _missing(services: Observation, nodes: Sequence[Node]) -> bool:
     return bool(gateway_compare.missing_at_gateway(declared, services["gateway"]))
 
 
-def look_step(node: Node, *, before_start: bool = False) -> Step:
+def look_step(node: Node, *, before_start: bool = False, idle: bool = False) -> Step:
     """Look again at what the framework will attach or take; the step is its conditions.
 
     :param before_start: the agent does not run with its attributes yet.
+    :param idle: no scheduler runs, so that no SDS can have taken a disk since it was looked at.
     """
     requires = [] if before_start else [Condition(("scaleio_attributes",), dict(node.attributes))]
     if node.imperative:
         paths = sorted({path for pools in node.provides.values() for found in pools.values() for path in found})
-        requires += [Condition(("foreign", path), "") for path in paths]
+        unused = [path for path in paths if path not in node.busy]
+        requires += [Condition(("foreign", path), "") for path in paths if path in node.busy]
     else:
         paths = sorted(one.path for one in node.exposed)
-        fresh = sorted(one.path for one in node.exposed if one.verdict != previews.CONTRIBUTED)
-        requires += [Condition(("foreign", path), "") for path in fresh]
+        unused = sorted(one.path for one in node.exposed if one.verdict != previews.CONTRIBUTED)
         requires.append(Condition(("exposed",), paths, "within"))
+    requires += [Condition(("in_use" if idle else "foreign", path), "") for path in unused]
     verb = "attach" if node.imperative else "take"
     what = f"look again: the framework will {verb} {', '.join(paths) or 'no disk'}"
     return Step("look_again", what, {}, tuple(requires), effect=False)

@@ -186,7 +186,7 @@ def test_what_is_looked_at_again_with_attributes() -> None:
     (step,) = found.phases[0].steps["agent01"]
     assert found.phases[0].name == LOOK
     assert step.sentence == "look again: the framework will attach /dev/xvdf"
-    assert step.requires == (Condition(("scaleio_attributes",), QE_FILES), Condition(("foreign", "/dev/xvdf"), ""))
+    assert step.requires == (Condition(("scaleio_attributes",), QE_FILES), Condition(("in_use", "/dev/xvdf"), ""))
     assert not is_of_services(step)
 
 
@@ -204,12 +204,33 @@ def test_what_is_looked_at_again_without_attributes() -> None:
     assert step.sentence == "look again: the framework will take /dev/xvdf, /dev/xvdg"
     assert step.requires == (
         Condition(("scaleio_attributes",), {}),
-        Condition(("foreign", "/dev/xvdf"), ""),
-        Condition(("foreign", "/dev/xvdg"), ""),
         Condition(("exposed",), ["/dev/xvdf", "/dev/xvdg"], "within"),
+        Condition(("in_use", "/dev/xvdf"), ""),
+        Condition(("in_use", "/dev/xvdg"), ""),
     )
     gateway = front_steps(found)[-1]
     assert gateway.args["declared"]["agent01"]["provides"] == {"default": {"default": ["/dev/xvdf", "/dev/xvdg"]}}
+
+
+def test_what_an_sds_may_have_open_is_only_looked_through_for_data() -> None:
+    """Before a restart; and a device that is at the gateway is never expected to be free."""
+    members = [bare(1), member(2, wanted=wanted(sds=TWO_DISKS, method="global_pool"), devices=NEW_DISK)]
+    for one in members:
+        one["wanted"]["settings"].update(MIXED)
+    found = plan(services(*members), *members)
+    looks = next(phase.steps for phase in found.phases if phase.name == LOOK)
+    assert looks["agent01"][0].requires[1:] == (Condition(("exposed",), ["/dev/xvdf"], "within"),)
+    assert looks["agent02"][0].requires[1:] == (
+        Condition(("foreign", "/dev/xvdf"), ""),
+        Condition(("foreign", "/dev/xvdg"), ""),
+    )
+    again = plan(not_started(services(*members)), *members)
+    looks = next(phase.steps for phase in again.phases if phase.name == LOOK)
+    assert looks["agent01"][0].requires[1:] == (Condition(("exposed",), ["/dev/xvdf"], "within"),)
+    assert looks["agent02"][0].requires[1:] == (
+        Condition(("foreign", "/dev/xvdf"), ""),
+        Condition(("in_use", "/dev/xvdg"), ""),
+    )
 
 
 def test_the_preview_stands_above_the_plan() -> None:
@@ -270,8 +291,8 @@ def test_a_new_host_without_attributes_is_looked_at_before_its_agent_starts() ->
     found = plan(services(*members), *members)
     assert outline(found)[0][1]["agent02"][:1] == ["look_again"]
     assert found.phases[0].steps["agent02"][0].requires == (
-        Condition(("foreign", "/dev/xvdf"), ""),
         Condition(("exposed",), ["/dev/xvdf"], "within"),
+        Condition(("foreign", "/dev/xvdf"), ""),
     )
     assert kinds(found) == ["await_nodes", "await_gateway"]
 
