@@ -100,6 +100,14 @@ options:
     description: Whether members that have joined before are left as they are, which is what onboarding means.
     type: bool
     default: false
+  heal:
+    description: Whether the plan is to mend what holds the framework up, in place of bringing the cluster to its declaration.
+    type: bool
+    default: false
+  heal_create:
+    description: With O(heal), whether what is declared may be created at the gateway where the framework has given it up.
+    type: bool
+    default: false
   claim_wait:
     description: Seconds to wait for an acting call of another run that is at work on this host.
     type: float
@@ -247,6 +255,10 @@ observation:
       description: The last run that acted on this host, or null.
       type: dict
       sample: null
+    heal:
+      description: With O(heal), what it may do; else null.
+      type: dict
+      sample: {create: false}
     previous:
       description: The attribute set in force before the last change, or null; C(error) alone where its file is damaged.
       type: dict
@@ -293,6 +305,8 @@ def main() -> None:
             "max_unavailable": {"type": "int", "default": 1},
             "expected_members": {"type": "int", "default": 0},
             "only_new": {"type": "bool", "default": False},
+            "heal": {"type": "bool", "default": False},
+            "heal_create": {"type": "bool", "default": False},
             "claim_wait": {"type": "float", "default": 30.0},
             **MASTERS,
             **WORK,
@@ -312,6 +326,7 @@ def main() -> None:
             credentials=known,
             wanted=wanted,
             services=(Services(machine, params["services"], params["masters"], known) if params["services"] else None),
+            heal={"create": params["heal_create"]} if params["heal"] else None,
             claim_wait=params["claim_wait"],
         )
     module.exit_json(changed=False, observation=observation)

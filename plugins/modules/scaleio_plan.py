@@ -80,6 +80,12 @@ plan:
           the first time, and C(new_agent_id) gives it a new ID.
       type: dict
       sample: {agent01: new_agent_id, agent02: additive, agent03: none}
+    unmended:
+      description:
+        - For the host of a cluster that talks to its services, what a healing plan found and cannot mend, as sentences. Empty for other
+          plans.
+      type: dict
+      sample: {}
     context:
       description: For each cluster what all its acting calls are told, such as the agents (and the names by which the master
         knows them) that must not be down together.

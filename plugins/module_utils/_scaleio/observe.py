@@ -39,6 +39,7 @@ def observe_host(
     credentials: Credentials,
     wanted: Mapping[str, Any] | None,
     services: Services | None,
+    heal: Mapping[str, Any] | None = None,
     claim_wait: float = 30.0,
 ) -> dict[str, Any]:
     """The whole observation of one host: of its agent, of the services that it talks to, or of both.
@@ -46,6 +47,7 @@ def observe_host(
     :param masters: base addresses of all masters.
     :param wanted: the normalised declaration, which is handed through; None for a host that is no agent's.
     :param services: how the services are reached; None for a host that does not talk to them.
+    :param heal: what heal may do, which is handed through: ``create``; None where the cluster is brought to its declaration.
     :param claim_wait: seconds to wait for an acting call that is at work here; what is seen afterwards is its result.
     """
     end = machine.monotonic() + claim_wait
@@ -59,6 +61,7 @@ def observe_host(
         **({} if wanted is None else _node(machine, cluster, masters, credentials, wanted)),
         **({} if services is None else {"services": observe_services(services)}),
         "claim": identity.observe_claim(machine, SYSTEM, cluster),
+        "heal": None if heal is None else dict(heal),
     }
 
 

@@ -186,6 +186,10 @@ class ServicesHands:
             "await_nodes": self._await_nodes,
             "await_gateway": self._await_gateway,
             "await_quiet": self._await_quiet,
+            "create_domain": lambda args: self._create(gateway_act.create_domain, args),
+            "create_pool": lambda args: self._create(gateway_act.create_pool, args),
+            "create_sds": lambda args: self._create(gateway_act.create_sds, args),
+            "create_device": lambda args: self._create(gateway_act.create_device, args),
         }
         if step.kind in effects:
             effects[step.kind](step.args)
@@ -256,6 +260,10 @@ class ServicesHands:
         with Gateway(self.services.machine, self.services.gateway()) as gateway:
             gateway_act.wait_for_devices(gateway, declared, args["timeout"])
             self.shown = gateway.observe()
+
+    def _create(self, create: Callable[..., gateway_act.Made], args: Mapping[str, Any]) -> None:
+        with Gateway(self.services.machine, self.services.gateway()) as gateway:
+            create(gateway, **args)
 
     def _await_quiet(self, args: Mapping[str, Any]) -> None:
         with Gateway(self.services.machine, self.services.gateway()) as gateway:

@@ -36,6 +36,14 @@ HEADER = ("member", "agent", "declared", "on disk", "reported", "registered")
 SERVICES_HEADER = ("framework", "gateway")
 EXPOSED_HEADER = ("the framework would take",)
 POOLS_HEADER = ("protection domain", "pool", "SDSs", "devices", "capacity")
+_CREATED = "; what the framework has given up is created by the playbook heal, with scaleio_heal_create: true"
+# What the playbook heal does about a finding of a kind.
+_HEALED = {
+    "unregistered": " (the playbook heal does that)",
+    "dead": " (the playbook heal does that where somebody waits for it)",
+    "sds": _CREATED,
+    "device": _CREATED,
+}
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ class _ServicesLayers:
         elif scheduler["password_matches"] is False:
             whole.append("the running scheduler has another password of ScaleIO than scaleio_password")
         whole += [
-            finding.sentence
+            finding.sentence + _HEALED.get(finding.kind, "")
             for finding in framework_model.troubles(scheduler, services["mesos_framework"], services["agents"])
             if services["marathon"]["app"] is not None
         ]
@@ -179,7 +187,11 @@ class _ServicesLayers:
     def _gateway(self, node: Node, problems: list[str]) -> str:
         if self.services["gateway"]["error"]:
             return "?"
-        found = [f.sentence for f in (*self.missing, *self.strangers) if f.host == node.member]
+        known = (self.services["scheduler"]["nodes"] or {}).get(node.hostname, {})
+        # Before, the framework may still bring it.
+        healed = _HEALED if known.get("state") == framework_model.FINAL_STATE else {}
+        found = [f.sentence + healed.get(f.kind, "") for f in self.missing if f.host == node.member]
+        found += [f.sentence for f in self.strangers if f.host == node.member]
         problems.extend(found)
         if not found:
             return "same"

@@ -194,16 +194,17 @@ def test_a_whole_node() -> None:
             credentials=ANONYMOUS,
             wanted={"state": "present"},
             services=None,
+            heal={"create": False},
         )
 
     found = whole()
     assert 2.0 <= machine.clock < 2.5
     assert list(found) == [
         "schema", "cluster", "member", "agent", "master", "devices", "devices_error", "framework", "identity", "previous",
-        "wanted", "claim",
+        "wanted", "claim", "heal",
     ]  # fmt: skip
     assert (found["schema"], found["identity"], found["claim"], found["previous"]) == (2, record, None, None)
-    assert found["wanted"] == {"state": "present"}
+    assert (found["wanted"], found["heal"]) == ({"state": "present"}, {"create": False})
     assert json.loads(json.dumps(found)) == found
     assert machine.effects == []
     # What only a rollback needs does not end the look; another door's work is waited for as well.
