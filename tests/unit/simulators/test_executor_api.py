@@ -310,7 +310,7 @@ def seen_log(agent: Any, executor_id: str) -> str:
 
 def test_killing_a_command(cluster: Any, command: Any) -> None:
     """SIGTERM, and SIGKILL after the grace period (recorded: grace periods of command tasks)."""
-    _, _, scheduler = started(cluster)
+    _, _, scheduler = started(cluster, capabilities=[{"type": "TASK_KILLING_STATE"}])
     scheduler.launch(command("t1", "trap '' TERM; while :; do sleep 0.1; done"), command("t2", "sleep 100"))
     for task_id in ("t1", "t2"):
         scheduler.reach(task_id, "TASK_RUNNING")
@@ -319,6 +319,7 @@ def test_killing_a_command(cluster: Any, command: Any) -> None:
     for task_id, signal in (("t1", "Killed"), ("t2", "Terminated")):
         scheduler.call("KILL", {"task_id": {"value": task_id}, "kill_policy": policy})
         assert scheduler.reach(task_id, "TASK_KILLED")["message"] == f"Command terminated with signal {signal}"
+        assert scheduler.states(task_id)[-2:] == ["TASK_KILLING", "TASK_KILLED"]
 
 
 def test_user_arguments_and_variables(public_cluster: Any, command: Any) -> None:

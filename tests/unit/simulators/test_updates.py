@@ -21,7 +21,7 @@ def status(uuid: str) -> dict[str, Any]:
     return {"task_id": {"value": "t1"}, "state": "TASK_RUNNING", "uuid": uuid}
 
 
-def test_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_after_the_other() -> None:
     sent: list[str] = []
     manager = updates.Updates(lambda framework_id, entry: sent.append(entry["uuid"]))
     manager.add("f1", status("a"))
@@ -41,7 +41,7 @@ def test_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_again_after_ever_longer_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """STATUS_UPDATE_RETRY_INTERVAL_MIN and _MAX: 10 s, 20 s, ... 10 min."""
     now = 1000.0
-    monkeypatch.setattr(updates.time, "monotonic", lambda: now)
+    monkeypatch.setattr("mesos_simulator.updates.time.monotonic", lambda: now)
     sent: list[float] = []
     manager = updates.Updates(lambda framework_id, entry: sent.append(now - 1000.0))
     manager.add("f1", status("a"))

@@ -113,19 +113,16 @@ class Agent:
 
     def run(self) -> None:
         """Recovery, then registration for ever."""
-        kept = self._recover()
+        self._recover()
         log.info("slave.cpp:8377", "Finished recovery")
         if self.flags["recover"] == "cleanup":
             self.terminate()  # case r2: status 0, latest stays
         with self.lock:
-            self.agent_id = kept or ""
-            if kept:
-                self.info["id"] = {"value": kept}
             self.recovering = False
         spawn(self._watch)
         self._stay_registered()
 
-    def _recover(self) -> str | None:
+    def _recover(self) -> None:
         boot_id = checkpoint.kernel_boot_id()
         policy, strict = self.flags["reconfiguration_policy"], self.flags["strict"]
         try:
@@ -140,6 +137,8 @@ class Agent:
         with self.lock:
             # Executors that come back find the ID under which they were launched.
             self.agent_id = found.agent_id or ""
+            if found.agent_id:
+                self.info["id"] = {"value": found.agent_id}
             lost = self.execution.recover(found.frameworks)
         log.info("slave.cpp:8224", "Recovering executors")
         # Live executors have this long to come back, and the agent waits all of it (executors across restart).
@@ -147,7 +146,6 @@ class Agent:
         time.sleep(self.flags["executor_reregistration_timeout"] if waits else _RECOVERY_SECONDS)
         with self.lock:
             self.execution.recovered(lost, cleanup=self.flags["recover"] == "cleanup")
-        return found.agent_id
 
     # --- registration ---
 

@@ -142,8 +142,8 @@ def state(agent: Agent) -> dict[str, Any]:
             role: [resources.endpoint_form(item) for item in items] for role, items in reserved.items()
         },
         unreserved_resources_full=[resources.endpoint_form(item) for item in unreserved],
-        reserved_resources_allocated={},
-        unreserved_resources_allocated=resources.totals(held),
+        reserved_resources_allocated={role: resources.totals(items) for role, items in resources.by_role(held).items()},
+        unreserved_resources_allocated=resources.totals(item for item in held if not resources.is_reserved(item)),
         resource_providers=[],
         attributes=attributes.members(agent.info["attributes"]),
     )
@@ -220,10 +220,10 @@ def _get_tasks(agent: Agent) -> dict[str, Any]:
         for task_id, task in executor.tasks.items():
             kind = "queued" if task_id in executor.queued else "launched"
             kind = "terminated" if task["state"] in messages.TERMINAL else kind
-            found[f"{kind}_tasks"].append(work.task_call(task))
+            found[f"{kind}_tasks"].append(task)
     for framework in _known(agent):
         for executor in [*framework.executors.values(), *framework.completed]:
-            found["completed_tasks"] += [work.task_call(task) for task in executor.completed]
+            found["completed_tasks"] += executor.completed
     return found
 
 

@@ -24,7 +24,8 @@ class Amounts:
     def __init__(self, items: Iterable[dict[str, Any]] = ()) -> None:
         self._models: dict[_Key, dict[str, Any]] = {}
         self._scalars: dict[_Key, int] = {}
-        self._others: dict[_Key, set[Any]] = {}
+        self._ranges: dict[_Key, int] = {}  # a bit for every number
+        self._sets: dict[_Key, set[str]] = {}
         for item in items:
             self._change(item, 1)
 
@@ -41,11 +42,10 @@ class Amounts:
         for key, model in self._models.items():
             if self._scalars.get(key, 0) > 0:
                 yield {**model, "scalar": {"value": self._scalars[key] / 1000}}
-            elif self._others.get(key) and model["type"] == "RANGES":
-                pairs = [(number, number) for number in self._others[key]]
-                yield {**model, "ranges": values.pack_ranges(pairs)}
-            elif self._others.get(key):
-                yield {**model, "set": {"item": sorted(self._others[key])}}
+            elif self._ranges.get(key):
+                yield {**model, "ranges": values.pack_ranges(list(_runs(self._ranges[key])))}
+            elif self._sets.get(key):
+                yield {**model, "set": {"item": sorted(self._sets[key])}}
 
     def __bool__(self) -> bool:
         return any(True for _ in self)
@@ -53,8 +53,10 @@ class Amounts:
     def contains(self, items: Iterable[dict[str, Any]]) -> bool:
         """Whether all of `items` are in this sum."""
         wanted = Amounts(items)
-        return all(number <= self._scalars.get(key, 0) for key, number in wanted._scalars.items()) and all(
-            members <= self._others.get(key, set()) for key, members in wanted._others.items()
+        return (
+            all(number <= self._scalars.get(key, 0) for key, number in wanted._scalars.items())
+            and all(bits & ~self._ranges.get(key, 0) == 0 for key, bits in wanted._ranges.items())
+            and all(members <= self._sets.get(key, set()) for key, members in wanted._sets.items())
         )
 
     def scalar(self, name: str) -> float:
@@ -68,14 +70,32 @@ class Amounts:
             amount = round(item["scalar"]["value"] * 1000)
             self._scalars[key] = self._scalars.get(key, 0) + sign * amount
             return
-        members = self._others.setdefault(key, set())
-        change = set(item.get("set", {}).get("item", []))
         if item["type"] == "RANGES":
-            change = {number for begin, end in values.range_pairs(item) for number in range(begin, end + 1)}
-        if sign > 0:
-            members |= change
+            known, bits = self._ranges.get(key, 0), _bits(item)
+            self._ranges[key] = known | bits if sign > 0 else known & ~bits
         else:
-            members -= change
+            members = self._sets.setdefault(key, set())
+            change = item["set"].get("item", [])
+            members.update(change) if sign > 0 else members.difference_update(change)
+
+
+def _bits(item: dict[str, Any]) -> int:
+    bits = 0
+    for begin, end in values.range_pairs(item):
+        bits |= (1 << max(0, end - begin + 1)) - 1 << begin
+    return bits
+
+
+def _runs(bits: int) -> Iterator[tuple[int, int]]:
+    """(begin, end) of every run of ones."""
+    position = 0
+    while bits:
+        zeros = (bits & -bits).bit_length() - 1
+        bits >>= zeros
+        ones = (~bits & (bits + 1)).bit_length() - 1
+        bits >>= ones
+        position += zeros + ones
+        yield position - ones, position - 1
 
 
 def _key(item: dict[str, Any]) -> tuple[_Key, dict[str, Any]]:

@@ -19,14 +19,14 @@ import threading
 import time
 from typing import Any
 
-from mesos_simulator import units
+from mesos_simulator import messages, units
 from mesos_simulator.containers import members
 from mesos_simulator.http import spawn
 from mesos_simulator.tls import Tls
 
 _CONNECT_SECONDS = 5.0
 _RETRY_SECONDS = 0.7  # the agent takes executors back for 2 s only (--executor_reregistration_timeout)
-_GRACE_SECONDS = 3.0  # between SIGTERM and SIGKILL (src/launcher/executor.cpp: DEFAULT_..._GRACE_PERIOD)
+_GRACE_SECONDS = 3.0  # between SIGTERM and SIGKILL (src/launcher/executor.cpp: kill)
 
 # Of the environment, what the command does not inherit: its own instructions, and what Python sets for itself (PEP 538).
 _OWN_VARIABLES = ("MESOS_CONTAINERIZER_LAUNCH_INFO", "LC_CTYPE")
@@ -55,6 +55,7 @@ class CommandExecutor:
         self._task: dict[str, Any] | None = None
         self._pid = 0
         self._killed = False
+        self._tells_killing = False
         self._ended = False
         self._pending: dict[str, dict[str, Any]] = {}
         self._acknowledged = False
@@ -118,6 +119,7 @@ class CommandExecutor:
     def _handle(self, event: dict[str, Any]) -> None:
         kind = event["type"]
         if kind == "SUBSCRIBED":
+            self._tells_killing = messages.capable(event["subscribed"]["framework_info"], "TASK_KILLING_STATE")
             print("Subscribed executor", file=sys.stderr, flush=True)
         elif kind == "LAUNCH":
             self._launch(event["launch"]["task"])
@@ -181,6 +183,8 @@ class CommandExecutor:
             if self._task is None or self._ended or self._killed:
                 return
             self._killed = True
+            if self._tells_killing:
+                self._update("TASK_KILLING")
             if not self._pid:
                 self._ended = True
                 self._update("TASK_KILLED")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
 import sys
 import time
@@ -104,7 +103,16 @@ class Containers:
             if not living:
                 break
             time.sleep(0.02)
-        shutil.rmtree(os.path.join(self._directory, container), ignore_errors=True)
+        self._forget(container)
+
+    def _forget(self, container: str) -> None:
+        directory = os.path.join(self._directory, container)
+        try:
+            for name in os.listdir(directory):
+                os.unlink(os.path.join(directory, name))
+            os.rmdir(directory)
+        except FileNotFoundError:
+            pass  # it was never forked, or two had to end it
 
     def clean_orphans(self, known: set[str]) -> None:
         """Of another agent ID, or of a framework without checkpoint (containerizer.cpp: recover)."""
@@ -115,7 +123,7 @@ class Containers:
             if not self._linux:
                 log.info("launcher.cpp:161", f"Asked to destroy container {container}")
                 log.warning("launcher.cpp:164", f"Ignored destroy for unknown container {container}")
-                shutil.rmtree(os.path.join(self._directory, container), ignore_errors=True)
+                self._forget(container)
                 continue
             log.info("linux_launcher.cpp:564", f"Asked to destroy container {container}")
             try:

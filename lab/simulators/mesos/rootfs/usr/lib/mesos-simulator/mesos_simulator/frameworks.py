@@ -125,7 +125,7 @@ def new_task(task: dict[str, Any], framework_id: str, executor_id: dict[str, Any
     if "executor" in task or executor_id is not None:
         made["executor_id"] = executor_id or task["executor"]["executor_id"]
     made.update(agent_id=task["agent_id"], state="TASK_STAGING", resources=task["resources"], statuses=[])
-    made.update({name: task[name] for name in ("labels", "discovery", "container", "kill_policy") if name in task})
+    made.update({name: task[name] for name in ("labels", "discovery", "container") if name in task})
     command = task.get("command") or task.get("executor", {}).get("command", {})
     if "user" in command:
         made["user"] = command["user"]

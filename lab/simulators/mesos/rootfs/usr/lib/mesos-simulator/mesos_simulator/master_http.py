@@ -318,7 +318,8 @@ def state_summary(master: Master, query: dict[str, str]) -> dict[str, Any]:
         for framework in master.scheduling.registered.values():
             tasks = framework.tasks_on(record.agent_id)
             for task in tasks:
-                counts[task["state"]] += 1
+                if task["state"] in counts:
+                    counts[task["state"]] += 1
             if tasks or record.agent_id in framework.executors:
                 working.append(framework.framework_id)
         shown.append({**_slave(master, record), **counts, "framework_ids": working})
@@ -525,9 +526,9 @@ def _get_flags(master: Master) -> dict[str, Any]:
 def _get_tasks(master: Master) -> dict[str, Any]:
     known = _all_frameworks(master)
     return {
-        "tasks": [work.task_call(task) for one in known for task in one.tasks.values()],
-        "unreachable_tasks": [work.task_call(task) for one in known for task in one.unreachable_tasks.values()],
-        "completed_tasks": [work.task_call(task) for one in known for task in one.completed_tasks],
+        "tasks": [task for one in known for task in one.tasks.values()],
+        "unreachable_tasks": [task for one in known for task in one.unreachable_tasks.values()],
+        "completed_tasks": [task for one in known for task in one.completed_tasks],
     }
 
 

@@ -189,7 +189,8 @@ def _field(declared: str) -> tuple[str, _Field]:
 
 MESSAGES = {name: dict(map(_field, source.split())) for name, source in _DECLARED.items()}
 
-# Recorded: "type":7 in a call to /api/v1. The product refuses numbers everywhere; the schedulers of a lab may send them.
+# The product refuses numbers for enums everywhere (recorded: "type":7 in a call to /api/v1). Here schedulers and executors may
+# send them: the simulated ScaleIO scheduler speaks JSON where the real one speaks protocol buffers, numbers and all.
 _ONLY_NAMES = ("AgentCallType", "MasterCallType")
 
 _JSON_KINDS = {"string": "string", "bytes": "string", "double": "number", "int": "number", "bool": "boolean"}

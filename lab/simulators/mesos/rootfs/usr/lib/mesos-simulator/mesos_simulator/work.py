@@ -94,11 +94,6 @@ def _command_state(command: dict[str, Any]) -> dict[str, Any]:
 # --- /api/v1 ---
 
 
-def task_call(task: dict[str, Any]) -> dict[str, Any]:
-    """A task in GET_TASKS."""
-    return {name: value for name, value in task.items() if name != "kill_policy"}
-
-
 def framework_call(info: dict[str, Any]) -> dict[str, Any]:
     """A framework_info in GET_FRAMEWORKS: fields with a default are always there, deprecated ones excepted."""
     return messages.ordered("FrameworkInfo", {"failover_timeout": 0.0, "checkpoint": False, **info})
