@@ -55,6 +55,7 @@ class ActAction(ActionBase):
             )
         self._gate(task_vars, plan, host, index)
         steps = entry["steps"][str(index)]
+        effect = any(step["effect"] for step in steps)
         if self._task.check_mode:
             result.update(report(map(Step.from_json, steps), host))
         else:
@@ -65,6 +66,7 @@ class ActAction(ActionBase):
                 "phases": entry["phases"],
                 "hosts": entry["beside"][str(index)],
                 "supersedes": plan["supersedes"],
+                "effect": effect,
             }
             context = plan["context"][entry["cluster"]]
             arguments.update(cluster=entry["cluster"], member=host, steps=steps, run=run, context=context)

@@ -55,6 +55,7 @@ _CLAIM_KEYS: Mapping[str, type | tuple[type, ...]] = {
     "phases": int,
     "hosts": list,
     "supersedes": list,
+    "effect": bool,
     "state": str,
     "at": (int, float),
 }
@@ -148,6 +149,7 @@ class Run:
     :param phases: how many the plan has.
     :param hosts: the members that act in this phase.
     :param supersedes: plans of ended or dead runs, whose claims may be replaced.
+    :param effect: whether this member's steps change something; false where it only looks or waits.
     """
 
     plan_id: str
@@ -156,6 +158,7 @@ class Run:
     phases: int
     hosts: tuple[str, ...]
     supersedes: tuple[str, ...] = ()
+    effect: bool = True
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Run:
@@ -166,6 +169,7 @@ class Run:
             phases=int(data["phases"]),
             hosts=tuple(data["hosts"]),
             supersedes=tuple(data["supersedes"]),
+            effect=data["effect"],
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -176,6 +180,7 @@ class Run:
             "phases": self.phases,
             "hosts": list(self.hosts),
             "supersedes": list(self.supersedes),
+            "effect": self.effect,
         }
 
 

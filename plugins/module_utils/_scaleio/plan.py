@@ -249,7 +249,11 @@ def plan_node(
         change, takeover, refused = mesos.Change("none", "the agent is switched off"), [], []
     join = _join_steps(observation, ordinal)
     # A claim without a record: a run died here when only the record was missing.
-    unfinished = join if observation["claim"] is not None and observation["identity"] is None else []
+    claim = observation["claim"]
+    unfinished = join if claim is not None and claim["effect"] and observation["identity"] is None else []
+    if settings["method"] == "global_pool" and not target and not _gone(observation):
+        # Nothing else would ever be written on a member without attributes.
+        unfinished = join
     if settings["only_new"] and _joined(observation):
         if takeover or writes:
             node.warnings.append("has joined before and is left as it is, although it differs from its declaration")

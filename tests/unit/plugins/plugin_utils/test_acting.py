@@ -84,6 +84,7 @@ def test_the_module_gets_its_own_steps_and_nothing_of_others() -> None:
             "phases": 3,
             "hosts": ["b", "c"],
             "supersedes": ["p0"],
+            "effect": True,
         },
         "context": {"peers": ["a", "b", "c"]},
     }

@@ -257,6 +257,7 @@ def claim(state: str, *, age: float = 5.0, alive: bool, phase: int = 1, acting: 
         "phases": 2,
         "hosts": ["a1"],
         "supersedes": [],
+        "effect": True,
         "state": state,
         "at": 0.0,
         "age": age,

@@ -74,7 +74,8 @@ def bare(number: int = 1, *, confirmed: Sequence[str] = ("/dev/xvdf",), **change
     """A member of a global pool: no attributes, its disks confirmed and held by the SDS."""
     declaration = changes.pop("wanted", {})
     said = wanted(**{"method": "global_pool", "sds": None, "global_pool_devices": list(confirmed), **declaration})
-    return member(number, RACK, **{"wanted": said, **changes})
+    record = {"system": "scaleio", "cluster": "scaleio", "member": name(number), "ordinal": number - 1}
+    return member(number, RACK, **{"wanted": said, "identity": record, **changes})
 
 
 def new(number: int = 1, **changes: Any) -> dict[str, Any]:

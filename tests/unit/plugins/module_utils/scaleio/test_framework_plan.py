@@ -212,6 +212,22 @@ def test_what_is_looked_at_again_without_attributes() -> None:
     assert gateway.args["declared"]["agent01"]["provides"] == {"default": {"default": ["/dev/xvdf", "/dev/xvdg"]}}
 
 
+def test_a_member_without_attributes_is_recorded_when_it_joins() -> None:
+    host = bare(1, identity=None)
+    (recorded,) = plan(services(host), host).phases
+    assert recorded.steps["agent01"][0].sentence == (
+        "record this host as agent01, ordinal 0, in /var/lib/holdfast/scaleio/scaleio.json"
+    )
+
+
+def test_a_look_is_no_half_of_a_run_that_died() -> None:
+    claim = {"plan_id": "p", "controller": {}, "phase": 1, "phases": 1, "hosts": ["agent01"], "supersedes": []}
+    told = {**claim, "effect": False, "state": "done", "at": 0.0, "age": 99.0, "acting": False}
+    host = member(1, claim=told)
+    assert plan(services(host), host).phases == ()
+    assert kinds(plan(services(host), member(1, claim={**told, "effect": True}))) == []
+
+
 def test_what_an_sds_may_have_open_is_only_looked_through_for_data() -> None:
     """Before a restart; and a device that is at the gateway is never expected to be free."""
     members = [bare(1), member(2, wanted=wanted(sds=TWO_DISKS, method="global_pool"), devices=NEW_DISK)]

@@ -68,6 +68,7 @@ CLAIM = {
     "phases": 1,
     "hosts": ["agent01"],
     "supersedes": [],
+    "effect": True,
     "state": "acting",
     "at": 0.0,
     "age": 99.0,
