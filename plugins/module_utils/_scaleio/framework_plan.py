@@ -107,7 +107,7 @@ def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) ->
     plan.errors.extend(stranger_errors(services, nodes))
     plan.errors.extend(_persona_errors(nodes))
     plan.errors.extend(mdm_errors(services, plan.warnings))
-    plan.errors.extend(_busy_errors(services, nodes))
+    plan.errors.extend(busy_errors(services, nodes))
     plan.errors.extend(immovable(declared, services))
     if plan.errors or not nodes:
         return plan
@@ -125,7 +125,7 @@ def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) ->
         starting = [node for node in up if node.starts and not (node.imperative and node.hostname in known)]
         plan.looks = {node.member: look_step(node, before_start=True) for node in starting}
     if app and up:
-        looks = {node.member: (look_step(node, idle=_idle(services)),) for node in up}
+        looks = {node.member: (look_step(node, idle=is_idle(services)),) for node in up}
         plan.phases.append(Phase("look at all disks again", looks))
     if app or waits:
         plan.phases.append(Phase("the framework", {member: (*app, *waits)}))
@@ -219,12 +219,12 @@ def mdm_errors(services: Observation, warnings: list[str]) -> list[str]:
     return errors
 
 
-def _busy_errors(services: Observation, nodes: Sequence[Node]) -> list[str]:
+def busy_errors(services: Observation, nodes: Sequence[Node]) -> list[str]:
     """Devices by attribute that somebody else than the SDS has open.
 
     Where a scheduler runs, an SDS may have taken one since the gateway was looked at.
     """
-    if not _idle(services):
+    if not is_idle(services):
         return []
     return [
         f"{node.member}: {path} is one of its devices by attribute and not at the gateway, and {why}: free it, or declare another one"
@@ -234,7 +234,7 @@ def _busy_errors(services: Observation, nodes: Sequence[Node]) -> list[str]:
     ]
 
 
-def _idle(services: Observation) -> bool:
+def is_idle(services: Observation) -> bool:
     """Whether no scheduler runs."""
     app = services["marathon"]["app"]
     return app is None or not app["taskIds"]

@@ -30,9 +30,11 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framewo
     Node,
     Provides,
     bare_strangers,
+    busy_errors,
     consent_errors,
     declaration,
     immovable,
+    is_idle,
     look_step,
     lost,
     mdm_errors,
@@ -250,7 +252,7 @@ def _heal_scheduler(case: _Case, healing: _Healing) -> bool:
     if blocked:
         sentence = f"the scheduler should start anew ({why}), and must not before what is said here is mended"
         healing.refused.extend([*blocked, sentence])
-    looks = {node.member: (look_step(_still_to_come(case, node)),) for node in case.up}
+    looks = {node.member: (look_step(_still_to_come(case, node), idle=is_idle(services)),) for node in case.up}
     if looks:
         healing.phases.append(Phase("look at all disks again", looks))
     healing.phases.append(Phase("the framework", {case.front: (*start_anew(services, case.up, why), *_waits(case))}))
@@ -307,7 +309,7 @@ def _in_the_way(case: _Case, found: Sequence[Finding]) -> list[Finding]:
 def _preview(case: _Case) -> list[str]:
     """Why no scheduler may start now: what it would take or attach wrongly, of everybody whom it could be offered."""
     services = case.services
-    blocked = [*case.stale, *consent_errors(case.up)]
+    blocked = [*case.stale, *consent_errors(case.up), *busy_errors(services, case.up)]
     for node in case.up:
         devices = {device["path"]: device for device in case.seen[node.member]["devices"]}
         fresh = _fresh(case, node)
@@ -316,7 +318,7 @@ def _preview(case: _Case) -> list[str]:
             blocked.append(f"{node.member}: the block devices could not be looked at: {error}")
         for path in fresh:
             foreign = foreign_data(devices[path]) if path in devices else ""
-            if foreign:
+            if foreign and not is_idle(services):
                 blocked.append(
                     f"{node.member}: {path} is one of its devices by attribute and not at the gateway, and {foreign}: free it, or"
                     f" take it out of its attributes"
