@@ -393,7 +393,9 @@ def _heal_gateway(case: _Case, healing: _Healing, restarts: bool) -> None:
     healing.unmended.extend(gather(held))
     judged = [(found, _against(case, found)) for found in _missing(case, given_up)]
     healing.unmended.extend(f"{found.sentence}, and is not added: {reason}" for found, reason in judged if reason)
-    wanted = [found for found, reason in judged if not reason]
+    kept = {(found.host, found.path) for found, reason in judged if reason}
+    given_up = [_without(node, {path for host, path in kept if host == node.member}) for node in given_up]
+    wanted = [found for found in _missing(case, given_up) if (found.host, found.path) not in kept]
     if not wanted:
         return
     if not case.create:
@@ -410,6 +412,11 @@ def _heal_gateway(case: _Case, healing: _Healing, restarts: bool) -> None:
     else:
         sentence = "nothing is created before its MDM cluster is as declared and its data at rest"
         healing.unmended.extend(f"{found.sentence}: {sentence}" for found in wanted)
+
+
+def _without(node: Node, paths: Collection[str]) -> Node:
+    """A node of the global pool without some of its disks: for them alone it needs no SDS."""
+    return replace(node, exposed=tuple(one for one in node.exposed if one.path not in paths))
 
 
 def _missing(case: _Case, nodes: Sequence[Node]) -> list[Finding]:

@@ -54,7 +54,7 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
 QE = {"engineering": {"qe": ["/dev/xvdf"]}}
 LOOK, FRAMEWORK = "look at all disks again", "the framework"
 JUDGE, MEND = "look at the devices that are added", "mend at the gateway"
-LOST = {"registered": None, "frameworks": []}
+LOST: dict[str, Any] = {"registered": None, "frameworks": []}
 
 
 def plan(part: Mapping[str, Any], *members: Mapping[str, Any], create: bool = False) -> Plan:
@@ -416,7 +416,7 @@ def test_domains_and_pools_come_first() -> None:
 
 def test_a_confirmed_disk_of_the_global_pool() -> None:
     found = bare(1, devices=[disk()])
-    provided = {"default": {"default": {}}}
+    provided: dict[str, Any] = {"default": {"default": {}}}
     part = given_up(found, provided=provided)
     assert [step.kind for step in front_steps(plan(part, found, create=True))] == [
         "create_sds",
@@ -425,7 +425,7 @@ def test_a_confirmed_disk_of_the_global_pool() -> None:
     ]
     unasked = bare(1, confirmed=[], devices=[disk()])
     refused = plan(given_up(unasked, provided=provided), unasked, create=True)
-    assert [step.kind for step in front_steps(refused)] == ["create_sds", "await_gateway"]
+    assert not refused.phases
     assert unmended(refused)[0].endswith("and is not added: nobody has confirmed it in scaleio_global_pool_devices")
 
 
@@ -596,7 +596,8 @@ def test_a_scheduler_with_another_password() -> None:
 
 
 def test_what_nobody_declares_is_told_of_members_that_were_seen() -> None:
-    provided = {"engineering": {"qe": {address(1): ["/dev/xvdf"], address(7): ["/dev/xvdf"]}}, "theirs": {"p": {}}}
+    qe = {address(1): ["/dev/xvdf"], address(7): ["/dev/xvdf"]}
+    provided: dict[str, Any] = {"engineering": {"qe": qe}, "theirs": {"p": {}}}
     part = services(member(1), provided=provided)
     told = plan(part, member(1)).warnings
     assert told[0] == "nobody declares the protection domain theirs; heal removes nothing"
@@ -663,7 +664,7 @@ class Host:
     state: int | None
 
     def observe(self, number: int) -> dict[str, Any]:
-        used = {"signatures": ["xfs"], "taken": False} if self.signature and not self.at_gateway else {}
+        used: dict[str, Any] = {"signatures": ["xfs"], "taken": False} if self.signature and not self.at_gateway else {}
         path = held() if self.at_gateway else disk(free=not used, **used)
         if self.imperative:
             mixed = wanted(method="global_pool", global_pool_mixed=True)

@@ -18,6 +18,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import
 from ansible_collections.holdfast.stateful.plugins.module_utils._marathon.model import differences
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.act import act_on_services
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_app import normalise
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.heal_plan import plan_heal
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import plan_cluster
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.services import (
     Services,
@@ -25,7 +26,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.service
     observe_services,
 )
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
-from ansible_collections.holdfast.stateful.tests.unit.fake_machine import FakeMachine
+from ansible_collections.holdfast.stateful.tests.unit.fake_machine import Died, FakeMachine
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.marathon.live_marathon import (
     URL as MARATHON,
 )
@@ -35,6 +36,7 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.marat
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.fake_gateway import (
     PASSWORD,
     FakeGateway,
+    refusal,
 )
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.fake_gateway import (
     URL as GATEWAY,
@@ -45,7 +47,7 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
     a_node,
     a_state,
 )
-from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import MASTERS, QE
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import MASTERS, QE, disk
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.services_view import (
     FRONT,
     SCHEDULER,
@@ -53,6 +55,7 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
     app_of,
     bare,
     front,
+    held,
     member,
     name,
     new,
@@ -607,3 +610,77 @@ def test_a_bare_host_of_the_global_pool_is_no_stranger() -> None:
     machine.after(3.0, lambda: machine.lead(an_agent(1, {"rack": "r1"}), frameworks=1))
     machine.know(a_node(1, 1024, None, hostname=name(1), ipaddress=address(1), advertised=True))
     assert "msg" not in act(machine, steps)
+
+
+# -- healing ---------------------------------------------------------------------------------------------------------
+
+
+def healing(machine: Everything, *members: Mapping[str, Any], create: bool = True) -> Plan:
+    plan = plan_heal("scaleio", [{**front(look(machine)), "heal": {"create": create}}, *members], select)
+    assert not plan.refused, plan.refused
+    return plan
+
+
+def mending(plan: Plan) -> tuple[Step, ...]:
+    return tuple(step for phase in plan.phases for step in phase.steps.get(FRONT, ()))
+
+
+CREATED = ["engineering", "qe", "sds_10.0.0.11", "/dev/xvdf"]
+
+
+def test_what_was_given_up_is_created_in_order() -> None:
+    machine = Everything()
+    machine.run_framework()
+    there = member(1, devices=[disk()])
+    steps = mending(healing(machine, there))
+    result = act(machine, steps)
+    assert "msg" not in result, result["msg"]
+    assert (result["changed"], result["actions"]) == (True, [step.sentence for step in steps])
+    assert [item["after"].split()[0] for item in result["diff"]] == ["domain", "pool", "sds", "device"]
+    assert [line.rpartition(" ")[2] for line in carried_out(machine) if line.startswith("create ")] == CREATED
+    assert healing(machine, member(1)).phases == ()
+
+
+@pytest.mark.parametrize("effects", range(1, 5))
+def test_a_healing_that_dies_is_finished_by_the_next(effects: int) -> None:
+    machine = Everything()
+    machine.run_framework()
+    steps = mending(healing(machine, member(1, devices=[disk()])))
+    machine.effects.clear()
+    # The claim is the first effect.
+    machine.die_after = effects + 1
+    with pytest.raises(Died):
+        act(machine, steps)
+    machine.survive()
+    there = member(1, devices=[held() if effects == 4 else disk()])
+    again = mending(healing(machine, there))
+    assert [step.kind for step in again if step.effect] == [
+        f"create_{what}" for what in ("domain", "pool", "sds", "device")[effects:]
+    ]
+    assert "msg" not in act(machine, again)
+    assert healing(machine, member(1)).phases == ()
+
+
+def test_what_the_gateway_refuses_again_is_told_with_what_was_done() -> None:
+    machine = Everything()
+    machine.run_framework()
+    steps = mending(healing(machine, member(1, devices=[disk()])))
+    machine.refuse["POST /api/types/Device/instances"] = [refusal(500, "Communication error", 69)]
+    result = act(machine, steps)
+    assert "the gateway refuses to create /dev/xvdf of sds_10.0.0.11 in the pool engineering/qe" in result["msg"]
+    assert f"Done before that: {'; '.join(step.sentence for step in steps[:3])}." in result["msg"]
+    assert result["changed"] is True
+
+
+def test_healing_sends_a_spinning_scheduler_to_the_leading_master() -> None:
+    machine = Everything()
+    machine.run_framework()
+    machine.contribute()
+    machine.lead(frameworks=0, leader=MASTERS[1])
+    steps = mending(healing(machine, member(1), create=False))
+    assert [step.kind for step in steps] == ["update_app", "await_nodes"]
+    machine.after(1.0, lambda: machine.lead(frameworks=1, leader=MASTERS[1]))
+    result = act(machine, steps)
+    assert "msg" not in result, result["msg"]
+    assert "-uri=m2:5050 " in machine.apps[APP]["cmd"]
+    assert healing(machine, member(1), create=False).phases == ()
