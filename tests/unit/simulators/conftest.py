@@ -243,7 +243,13 @@ class Scheduler:
         assert answer.status == 202, answer.body
 
     def states(self, task_id: str) -> list[str]:
-        return [status["state"] for status in self.statuses(task_id)]
+        """In the order in which they came, without what was sent again."""
+        found, known = [], set()
+        for status in self.statuses(task_id):
+            if status.get("uuid") is None or status["uuid"] not in known:
+                known.add(status.get("uuid"))
+                found.append(status["state"])
+        return found
 
     def statuses(self, task_id: str) -> list[dict[str, Any]]:
         found = (event["status"] for event in self.of("UPDATE"))
@@ -251,13 +257,17 @@ class Scheduler:
 
     def reach(self, task_id: str, state: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
         """Acknowledges updates of a task until it is in a state; that status."""
-        done: set[str] = set()
+        done = 0
 
         def there() -> Any:
-            for status in self.statuses(task_id):
-                if "uuid" in status and status["uuid"] not in done:
-                    done.add(status["uuid"])
+            nonlocal done
+            statuses = self.statuses(task_id)
+            for status in statuses[done:]:
+                # Also what comes again: an acknowledgement may be lost with its agent.
+                done += 1
+                if "uuid" in status:
                     self.acknowledge(status)
+            for status in statuses:
                 if status["state"] == state:
                     return status
             return None
