@@ -1,0 +1,223 @@
+# Copyright (c) 2026 Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A cluster that the framework knows, on the lab with its odd disks: what is added, what may not be moved, what heal mends
+(scenario scaleio_growth).
+
+One story of four agents: agent02 uses ScaleIO only, agent03 has a disk with a file system, agent05 a spare one, agent07 another
+name for its disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.harness import (
+    SERVICES_INVENTORY,
+    Run,
+    address,
+    alone,
+    contributed,
+    declaring,
+    few,
+    gateway,
+    hashes,
+    lab,
+    launches,
+    on,
+    playbook,
+    root,
+    started_with,
+    until,
+)
+
+AGENTS = ("agent02", "agent03", "agent05", "agent07")
+DEPLOY = "holdfast.stateful.scaleio_imperative"
+QE = {"scaleio_sds": {"engineering": {"qe": ["/dev/xvdf"]}}, "scaleio_sdc": {"engineering": ["qe"]}}
+CLIENT = {"scaleio_sds": {}, "scaleio_sdc": {"engineering": ["qe"]}}
+FIRST: dict[str, Mapping[str, Any]] = {
+    "agent02": CLIENT,
+    "agent03": QE,
+    "agent05": QE,
+    "agent07": {**QE, "scaleio_sds": {"engineering": {"qe": ["/dev/xvdg"]}}},
+}
+TWO_DISKS = {**QE, "scaleio_sds": {"engineering": {"qe": ["/dev/xvdf", "/dev/xvdg"]}}}
+EVERYBODY = (*AGENTS, "m1")
+
+Play = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Play:
+    """A playbook on the four, with what they declare."""
+    folder = tmp_path_factory.mktemp("growth")
+    base = (*few(folder, *AGENTS, declared=False), SERVICES_INVENTORY)
+
+    def play(book: str, *arguments: str, declared: Mapping[str, Mapping[str, Any]] = FIRST, **variables: Any) -> Run:
+        return playbook(
+            book,
+            *arguments,
+            inventories=(*base, declaring(folder, **declared)),
+            variables={"scaleio_max_unavailable": 4, "scaleio_framework_timeout": 120, **variables},
+        )
+
+    return play
+
+
+def starts() -> dict[str, int]:
+    return {host: len(started_with(host)) for host in AGENTS}
+
+
+def pools() -> dict[str, dict[str, str]]:
+    """Host -> device -> pool."""
+    found = contributed()
+    return {host: found.get(address(host), {}) for host in AGENTS}
+
+
+HELD = {
+    "agent02": {},
+    "agent03": {"/dev/xvdf": "engineering/qe"},
+    "agent05": {"/dev/xvdf": "engineering/qe"},
+    "agent07": {"/dev/xvdg": "engineering/qe"},
+}
+
+
+def test_only_what_is_named_is_taken(run: Play) -> None:
+    lab("reset")
+    alone(*AGENTS)
+    run(DEPLOY).expect(0)
+    assert pools() == HELD
+    shown = gateway()["protection_domains"]
+    # A host that only uses ScaleIO has an SDS without devices, and makes no domain.
+    assert list(shown) == ["engineering"]
+    assert shown["engineering"]["sdss"][f"sds_{address('agent02')}"]["devices"] == {}
+    assert "ext4" in on("agent03", "blkid", "/dev/xvdh")
+    assert run(DEPLOY).expect(0).changed() == {}
+
+
+def test_a_further_device_restarts_its_agent_and_the_scheduler_once(run: Play) -> None:
+    declared = {**FIRST, "agent05": TWO_DISKS}
+    before, launched = starts(), len(launches())
+    checked = run(DEPLOY, "--check", declared=declared).expect(0)
+    assert (starts(), len(launches())) == (before, launched)
+    done = run(DEPLOY, declared=declared).expect(0)
+    assert done.actions() == checked.actions()
+    assert set(done.changed()) == {"agent05", "m1"}
+    assert "every executor ends and the new scheduler starts it again" in " ".join(done.actions()["m1"])
+    assert pools() == {**HELD, "agent05": {"/dev/xvdf": "engineering/qe", "/dev/xvdg": "engineering/qe"}}
+    assert starts() == {**before, "agent05": before["agent05"] + 1}
+    # Where the scheduler ran on that very agent, Marathon has started it there anew as well.
+    assert len(launches()) in (launched + 1, launched + 2)
+    assert run(DEPLOY, declared=declared).expect(0).changed() == {}
+
+
+def test_a_further_pool_in_the_same_domain(run: Play) -> None:
+    lab("disk-add", "agent07", "/dev/xvdi", "200G")
+    more = {**QE, "scaleio_sds": {"engineering": {"qe": ["/dev/xvdg"], "spare": ["/dev/xvdi"]}}}
+    run(DEPLOY, declared={**FIRST, "agent05": TWO_DISKS, "agent07": more}).expect(0)
+    assert pools()["agent07"] == {"/dev/xvdg": "engineering/qe", "/dev/xvdi": "engineering/spare"}
+
+
+KNOWN = {
+    **FIRST,
+    "agent05": TWO_DISKS,
+    "agent07": {**QE, "scaleio_sds": {"engineering": {"qe": ["/dev/xvdg"], "spare": ["/dev/xvdi"]}}},
+}
+STORED = {
+    "agent02": {},
+    "agent03": {"/dev/xvdf": "engineering/qe"},
+    "agent05": {"/dev/xvdf": "engineering/qe", "/dev/xvdg": "engineering/qe"},
+    "agent07": {"/dev/xvdg": "engineering/qe", "/dev/xvdi": "engineering/spare"},
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "declared", "sentence"),
+    [
+        pytest.param(
+            "agent05",
+            {"scaleio_sds": {"engineering": {"qe": ["/dev/xvdf"], "spare": ["/dev/xvdg"]}}},
+            "/dev/xvdg of agent05 is in the pool engineering/qe and not in engineering/spare; the framework never moves one",
+            id="into another pool",
+        ),
+        pytest.param(
+            "agent05",
+            QE,
+            "agent05: /dev/xvdg is in the pool engineering/qe at the gateway and no longer declared",
+            id="a device is taken out",
+        ),
+        pytest.param(
+            "agent03",
+            {"scaleio_sds": {"research": {"fast": ["/dev/xvdf"]}}, "scaleio_sdc": {"research": ["fast"]}},
+            "is in the protection domain engineering and not in research; the framework never moves one",
+            id="another domain",
+        ),
+        pytest.param(
+            "agent07",
+            {"scaleio_state": "absent"},
+            "agent07: /dev/xvdg is in the pool engineering/qe at the gateway and no longer declared",
+            id="a node leaves",
+        ),
+    ],
+)
+def test_nothing_that_is_contributed_is_moved(run: Play, host: str, declared: Mapping[str, Any], sentence: str) -> None:
+    before = hashes(*EVERYBODY)
+    refused = run(DEPLOY, declared={**KNOWN, host: declared}).expect(2)
+    assert sentence in refused.failures()[host], refused.failures()[host]
+    assert hashes(*EVERYBODY) == before
+
+
+# -- heal ------------------------------------------------------------------------------------------------------------------
+
+HEAL = "holdfast.stateful.heal"
+STATUS = "holdfast.stateful.status"
+
+
+def test_a_healthy_cluster_is_left_alone(run: Play) -> None:
+    launched = launches()
+    assert run(HEAL, declared=KNOWN).expect(0).changed() == {}
+    assert launches() == launched
+
+
+def test_a_scheduler_that_lost_its_master_is_started_anew(run: Play) -> None:
+    leader = next(host for host in ("m1", "m2", "m3") if _leads(host))
+    on(leader, "systemctl", "restart", "mesos-master")
+    until(lambda: any(_leads(host) for host in ("m1", "m2", "m3")), seconds=60)
+    until(lambda: "is registered at the leading master" in run(STATUS, declared=KNOWN).expect(2).output, seconds=60)
+    before = starts()
+    healed = run(HEAL, declared=KNOWN).expect(0)
+    assert set(healed.changed()) == {"m1"}
+    assert starts() == before
+    run(STATUS, declared=KNOWN).expect(0)
+    assert run(HEAL, declared=KNOWN).expect(0).changed() == {}
+
+
+def _leads(host: str) -> bool:
+    """Whether a master answers for itself."""
+    answer = on(
+        host, "sh", "-c", f"curl -s -o /dev/null -w '%{{http_code}}' http://{address(host)}:5050/slaves || true"
+    )
+    return answer == "200"
+
+
+def test_what_the_gateway_refused_once_is_created_by_consent(run: Play, tmp_path: Path) -> None:
+    hook = root("m1") / "run/scaleio-gateway-simulator"
+    hook.mkdir(exist_ok=True)
+    (hook / "refuse-device").write_text(f"sds_{address('agent02')} /dev/xvdf\n")
+    declared = {**KNOWN, "agent02": QE}
+    failed = run(DEPLOY, declared=declared, scaleio_framework_timeout=25).expect(2)
+    sentence = "/dev/xvdf of agent02 is not in the pool engineering/qe at the gateway"
+    assert sentence in failed.failures()["m1"], failed.failures()
+    (hook / "refuse-device").unlink()
+    told = run(HEAL, declared=declared)
+    assert told.changed() == {} and "scaleio_heal_create" in told.output
+    assert pools()["agent02"] == {}
+    healed = run(HEAL, declared=declared, scaleio_heal_create=True).expect(0)
+    assert set(healed.changed()) == {"m1"}
+    assert pools() == {**STORED, "agent02": {"/dev/xvdf": "engineering/qe"}}
+    assert run(DEPLOY, declared=declared).expect(0).changed() == {}
