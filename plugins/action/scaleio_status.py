@@ -17,7 +17,9 @@ from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import
 
 class ActionModule(ClusterAction):
     def answer(self, clusters: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-        text, problems, members = [], [], {}
+        text: list[str] = []
+        problems: list[str] = []
+        members: dict[str, dict[str, Any]] = {}
         for cluster, observations in sorted(clusters.items()):
             found = cluster_status(observations, select)
             members[cluster] = {node.member: node.to_json() for node in found.nodes}

@@ -154,7 +154,7 @@ def test_a_new_host_is_one_line(run: Callable[..., Run], tmp_path: Path) -> None
 # -- by the global pool ----------------------------------------------------------------------------------------------------
 
 
-POOL = {
+POOL: dict[str, Any] = {
     "scaleio_method": "global_pool",
     "scaleio_sds": {},
     "scaleio_sdc": None,
