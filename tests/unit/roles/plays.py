@@ -52,11 +52,13 @@ class Plays:
     :param folder: an empty one.
     :param hosts: each agent's variables.
     :param group: the variables of all agents.
+    :param front: the host that talks to the services, where there is one.
     """
 
     folder: Path
     hosts: Mapping[str, Mapping[str, Any]]
     group: Mapping[str, Any]
+    front: str = ""
 
     def make(self) -> Plays:
         everybody = {
@@ -66,10 +68,13 @@ class Plays:
             "scaleio_sds": {"engineering": {"qe": ["/dev/xvdf"]}},
             **self.group,
         }
-        inventory = {
+        inventory: dict[str, Any] = {
             "mesos_agents": {"hosts": {name: dict(own) for name, own in self.hosts.items()}, "vars": everybody},
             "mesos_masters": {"hosts": {name: {} for name in ("m1", "m2", "m3")}},
         }
+        if self.front:
+            inventory["scaleio_gateway"] = {"hosts": {self.front: {}}, "vars": everybody}
+            (self.folder / "services").touch()
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
         return self
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import QE_FILES
 from ansible_collections.holdfast.stateful.tests.unit.roles.plays import Played, Plays
 
 BOOK = "holdfast.stateful.scaleio_imperative"
@@ -164,3 +165,50 @@ def test_a_play_that_rescues_and_tries_again_goes_on_where_it_stopped(tmp_path: 
     assert "phase 3 does not start, because phase 2 did not succeed on agent02" in run.failures()["agent03"]
     assert (run.status, acted(run)) == (0, list(AGENTS)), run.output
     assert "and died" not in run.output
+
+
+# -- healing ----------------------------------------------------------------------------------------------------------------
+
+
+def deployed(folder: Path, **front: Any) -> Plays:
+    """Three agents that run as declared, beside the host that talks to their services."""
+    there = Plays(folder, {name: {} for name in AGENTS}, {}, front="m9").make()
+    for name in AGENTS:
+        there.state(name, files=QE_FILES)
+    there.state("m9", **front)
+    return there
+
+
+def test_a_healthy_cluster_is_left_alone(tmp_path: Path) -> None:
+    run = deployed(tmp_path).run("holdfast.stateful.heal")
+    assert (run.status, acted(run)) == (0, []), run.output
+    assert "scaleio: nothing to do" in run.output
+
+
+def test_a_spinning_scheduler_is_mended_while_a_member_is_down(tmp_path: Path) -> None:
+    there = deployed(tmp_path, lost=True)
+    there.state("agent02", down=True)
+    predicted = there.run("holdfast.stateful.heal", "--check")
+    first = there.run("holdfast.stateful.heal")
+    assert (first.status, acted(first)) == (0, ["agent01", "agent03", "m9"]), first.output
+    assert "agent02 could not be observed: Task failed: no route to host" in first.output
+    changed = [{host: found["changed"] for host, found in run.of("scaleio_node").items()} for run in (predicted, first)]
+    assert changed == [{"agent01": False, "agent03": False, "m9": True}] * 2
+    again = there.run("holdfast.stateful.heal")
+    assert (again.status, acted(again)) == (0, []), again.output
+
+
+def test_what_is_missing_at_the_gateway_is_an_error_or_created(tmp_path: Path) -> None:
+    there = deployed(tmp_path, lacking="agent03")
+    asked = there.run("holdfast.stateful.heal")
+    assert (asked.status, acted(asked), list(asked.failures())) == (2, [], ["m9"]), asked.output
+    assert "with scaleio_heal_create: true heal creates it at the gateway" in asked.failures()["m9"]
+    mended = there.run("holdfast.stateful.heal", "-e", "scaleio_heal_create=true")
+    assert (mended.status, acted(mended)) == (0, ["agent03", "m9"]), mended.output
+    assert acted(there.run("holdfast.stateful.heal")) == []
+
+
+def test_without_the_host_of_the_services_nothing_is_healed(tmp_path: Path) -> None:
+    run = deployed(tmp_path, lost=True, down=True).run("holdfast.stateful.heal")
+    assert (run.status, acted(run)) == (2, [])
+    assert "no host could be observed that talks to Marathon and to the gateway" in run.failures()["agent01"]

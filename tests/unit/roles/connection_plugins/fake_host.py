@@ -6,6 +6,9 @@
 
 The observing module shows a healthy agent with the files that the acting module has left; the acting one writes them
 and leaves its claim. A member that is ``down`` cannot be connected to; one with ``locked_out`` lets no module act.
+
+A host that is no agent's talks to the services of all agents whose files are there; ``lost`` says that the leading master does not
+know the framework, ``lacking`` names an agent whose device is not at the gateway.
 """
 
 from __future__ import annotations
@@ -23,7 +26,14 @@ from ansible.plugins.connection import ConnectionBase
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted import normalise
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import (
     agent,
+    disk,
     observation,
+)
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.services_view import (
+    address,
+    front,
+    member,
+    services,
 )
 
 DOCUMENTATION = """
@@ -77,16 +87,40 @@ class Host:
 
     def observe(self, arguments: dict[str, Any]) -> dict[str, Any]:
         claim = self.state.get("claim")
+        claim = claim and {**claim, "age": 1.0, "acting": False}
+        heal = {"create": arguments["heal_create"]} if arguments["heal"] else None
+        if not arguments["node"]:
+            found = {**front(self.services(), arguments["member"]), "claim": claim, "heal": heal}
+            return {"changed": False, "observation": found}
         wanted = {"sdc": None, "persona": None, **arguments}
         found = observation(
             arguments["member"],
             cluster=arguments["cluster"],
             agent=agent(self.state.get("files", {})),
             identity=self.state.get("identity"),
-            claim=claim and {**claim, "age": 1.0, "acting": False},
+            claim=claim,
             wanted=normalise(wanted),
+            heal=heal,
         )
+        if (self.path.parent / "services").exists():
+            found = {**found, **self.known(found)}
         return {"changed": False, "observation": found}
+
+    @staticmethod
+    def known(found: dict[str, Any]) -> dict[str, Any]:
+        """What an agent's master and its address are where services are there as well."""
+        number = int(found["member"][-2:])
+        usual = member(number, found["agent"]["files"], devices=[disk()])
+        return {"agent": usual["agent"], "master": usual["master"]}
+
+    def services(self) -> dict[str, Any]:
+        everybody = [int(path.stem[-2:]) for path in sorted(self.path.parent.glob("agent*.json"))]
+        there = [number for number in everybody if f"agent{number:02}" != self.state.get("lacking")]
+        qe = {address(number): ["/dev/xvdf"] for number in there}
+        part = services(*map(member, everybody), provided={"engineering": {"qe": qe}})
+        if self.state.get("lost"):
+            part["mesos_framework"].update(registered=None, frameworks=[])
+        return part
 
     def act(self, arguments: dict[str, Any]) -> dict[str, Any]:
         steps = arguments["steps"]
@@ -96,6 +130,10 @@ class Host:
                 files[step["args"]["path"].rpartition("/")[2]] = step["args"]["content"].rstrip("\n")
             elif step["kind"] == "write_record" and "ordinal" in step["args"]["record"]:
                 self.state["identity"] = step["args"]["record"]
+            elif step["kind"] == "restart_app":
+                self.state["lost"] = False
+            elif step["kind"] == "create_device":
+                self.state["lacking"] = None
         self.state["claim"] = {**arguments["run"], "state": "done", "at": 0.0}
         self.path.write_text(json.dumps(self.state))
-        return {"changed": True, "actions": [step["sentence"] for step in steps]}
+        return {"changed": any(step["effect"] for step in steps), "actions": [step["sentence"] for step in steps]}
