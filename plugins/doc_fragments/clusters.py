@@ -12,7 +12,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   members:
-    description: Every declared member of the clusters, reachable or not, that is, a group of the inventory.
+    description:
+      - Every declared member of the clusters, reachable or not, that is, a group of the inventory.
+      - To plan and to compare, also the hosts that talk to the clusters' services.
     type: list
     elements: str
     required: true

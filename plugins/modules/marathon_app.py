@@ -14,7 +14,7 @@ description:
     or none any more. It waits also where nothing had to be changed.
   - Compares by meaning. Marathon's defaults and what it adds by itself are no difference, nor is the order of constraints, V(1)
     and V(1.0), V(uris) and V(fetch), or a slash in front of O(id).
-  - A field that is not declared gets Marathon's default, except the number of instances, which is left as it is.
+  - A field that is not declared gets Marathon's default, except C(instances), C(role) and C(executorResources), which are left as they are.
   - Every change but one of the number of instances ends all tasks of the app and starts new ones.
   - Runs on any host that reaches Marathon, the controller included. It changes nothing on that host.
 author:
@@ -47,7 +47,7 @@ options:
     description:
       - A moment such as V(2026-11-21T19:00:00Z). When a task of the app was started before it, the app is restarted; a second
         run finds newer tasks and does nothing.
-      - By Marathon's clock. A moment that has not come yet is refused.
+      - By Marathon's clock. A moment that has not come yet by the clock of the host where this runs is refused.
     type: str
     default: ''
 extends_documentation_fragment:
@@ -117,13 +117,13 @@ app:
     lastTaskFailure: null
     settled: true
 deployment:
-  description: The ID of the deployment that this run has begun; V(null) when there was none.
-  returned: success
+  description: The ID of the last deployment that this run has begun; V(null) when there was none.
+  returned: success, and after a failure when Marathon has answered
   type: str
   sample: 839314dd-f223-4d55-9d74-a556119e84be
 stopped_deployments:
   description: IDs of the deployments that stayed half done because of O(force).
-  returned: success
+  returned: success, and after a failure when Marathon has answered
   type: list
   elements: str
   sample: []

@@ -12,8 +12,10 @@ version_added: 0.1.0
 description:
   - On a Mesos agent, writes the attribute files, restarts the agent when the plan says so, and waits until the leading master shows
     it with exactly the wanted attributes, all in one call.
-  - On the host that talks to the services, starts or restarts the framework's scheduler through Marathon, and waits until every
-    node is in its final state and the gateway shows what is declared.
+  - Where the framework is about to start or to be healed, looks once more at the disks that it, or the gateway, will take.
+  - On the host that talks to the services, waits for a quiet gateway between batches, starts or restarts the framework's scheduler
+    through Marathon, creates at the gateway what a healing plan says, and waits until every node is in its final state and the gateway
+    shows what is declared.
   - Directly before each step it looks again, and stops when the host is no longer as it was when the step was planned.
   - A phase starts only when every host of the phase before has succeeded, whatever the play ignores or rescues.
   - In check mode the answer comes from the plan, without a connection to the host.
@@ -123,9 +125,10 @@ def main() -> None:
         services = Services(machine, params["services"], masters, known)
         result = act_on_services(machine, ServicesHands(services), steps, run, **where)
     else:
-        peers = params["context"]["peers"]
-        others = [name for member, name in peers.items() if member != params["member"]]
-        result = act_on_node(machine, NodeHands(machine, masters, known, peers=others), steps, run, **where)
+        context = params["context"]
+        peers = [name for member, name in context["peers"].items() if member != params["member"]]
+        hands = NodeHands(machine, masters, known, expendable_tasks=context["own_tasks"], peers=peers)
+        result = act_on_node(machine, hands, steps, run, **where)
     if "msg" in result:
         module.fail_json(**result)
     module.exit_json(**result)

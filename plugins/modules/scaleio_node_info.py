@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: scaleio_node_info
-short_description: Look at a Mesos agent as the ScaleIO framework will see it
+short_description: Look at a Mesos agent as the ScaleIO framework will see it, and at the framework's services
 version_added: 0.1.0
 description:
   - Returns in one call everything that decides what a host contributes to ScaleIO. That is the configuration directory that
@@ -15,6 +15,8 @@ description:
     on it, what the leading master knows of it, and every block device with two verdicts.
   - The first verdict, C(taken), is what the framework's own rule would take when the agent has no imperative attributes. The
     second, C(free), is whether anything at all uses the device.
+  - With O(services) it also returns what the cluster's services show, that is the scheduler's app in Marathon, the scheduler's state,
+    the framework and all agents at the leading master, and everything at the gateway. One host of a cluster is told so.
   - It also takes what the host declares and returns it normalised, with an error for everything that the agent or the
     framework would misread, so that M(holdfast.stateful.scaleio_plan) needs nothing else.
   - It never writes, and opens devices for reading only.
@@ -269,10 +271,39 @@ observation:
       sample: {state: present, errors: [], warnings: []}
     services:
       description:
-        - What Marathon, the scheduler, the leading master and the gateway show, with O(services). C(agent) and all that belongs to it
-          is returned for O(node=true).
+        - With O(services), what the cluster's services show. What belongs to the agent is returned with O(node=true) alone.
+        - C(error) of each part says why it could not be seen. No password is in it.
       type: dict
-      sample: {marathon: {error: null}, scheduler: {error: null}, gateway: {error: null}}
+      contains:
+        wanted:
+          description: What is declared of the framework, normalised, with an error for everything that is wrong about it.
+          type: dict
+          sample: {app: /scaleio-scheduler, errors: []}
+        marathon:
+          description: The scheduler's app as it stands (C(app)), and as it should be (C(declared)).
+          type: dict
+          sample: {error: null, app: null, declared: null}
+        scheduler:
+          description: What the scheduler says of itself and, in C(nodes), of every host by its name.
+          type: dict
+          sample: {url: "http://10.0.0.101:31000", error: null, version: 0.3.1, password_matches: true, nodes: {}}
+        mesos_framework:
+          description: The framework at the leading master; C(registered) is its ID where exactly one scheduler stands behind it.
+          type: dict
+          sample: {leader: "http://10.0.0.11:5050", error: null, name: ScaleIO Framework, registered: null}
+        agents:
+          description: All agents of the leading master, or null.
+          type: list
+          elements: dict
+          sample: [{hostname: agent01, active: true, ip: 10.0.0.101, attributes: {}}]
+        leader:
+          description: Host and port of the leading master.
+          type: str
+          sample: "10.0.0.11:5050"
+        gateway:
+          description: What the gateway shows, with system, MDM cluster, protection domains, pools, SDSs, devices and activity.
+          type: dict
+          sample: {error: null, system: {name: scaleio, id: 5a1e000000000001, version: R2_0.10000.2072}}
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: scaleio_plan
-short_description: Plan the imperative ScaleIO attributes of whole clusters
+short_description: Plan whole ScaleIO clusters on Mesos, or how their framework is healed
 version_added: 0.1.0
 description:
   - Reads what M(holdfast.stateful.scaleio_node_info) registered on every member and decides, on the controller and without a
     channel to any host, which steps bring each cluster to what is declared, in which order and in which batches.
+  - These are the attributes of the agents first. Where a host was observed with O(holdfast.stateful.scaleio_node_info#module:services),
+    the framework's scheduler comes next, until the gateway shows what is declared.
+  - Where the members were observed with O(holdfast.stateful.scaleio_node_info#module:heal), the plan mends what holds the framework
+    up, and says in RV(plan.unmended) what it cannot mend.
   - A cluster that must not be touched is refused with every reason, and the others go on. The task itself never fails for
     that, and never reports a change; M(holdfast.stateful.scaleio_node) does both, for each host.
   - Use it with C(run_once), so that its result is registered on every host.
@@ -29,7 +33,7 @@ seealso:
 EXAMPLES = r"""
 - name: Plan
   holdfast.stateful.scaleio_plan:
-    members: "{{ groups['mesos_agents'] }}"
+    members: "{{ groups['mesos_agents'] + groups['scaleio_gateway'] | default([]) }}"
     observed: looked
   register: planned
   run_once: true
@@ -101,7 +105,7 @@ plan:
       elements: str
       sample: []
 text:
-  description: The plan for people.
+  description: The plan for people, below the preview of the disks that the framework takes from hosts without attributes.
   returned: always
   type: str
   sample: "scaleio: 8 steps on 1 host in 1 phase"
