@@ -125,9 +125,10 @@ def main() -> None:
         services = Services(machine, params["services"], masters, known)
         result = act_on_services(machine, ServicesHands(services), steps, run, **where)
     else:
-        peers = params["context"]["peers"]
-        others = [name for member, name in peers.items() if member != params["member"]]
-        result = act_on_node(machine, NodeHands(machine, masters, known, peers=others), steps, run, **where)
+        context = params["context"]
+        peers = [name for member, name in context["peers"].items() if member != params["member"]]
+        hands = NodeHands(machine, masters, known, expendable_tasks=context["own_tasks"], peers=peers)
+        result = act_on_node(machine, hands, steps, run, **where)
     if "msg" in result:
         module.fail_json(**result)
     module.exit_json(**result)

@@ -73,6 +73,11 @@ def declared_id(app_id: Any) -> str:
     return "/" + str(app_id).strip("/")
 
 
+def task_prefix(app_id: str) -> str:
+    """With what the IDs of an app's tasks begin (marathon core/task/Task.scala: its path with ``_``, then a dot)."""
+    return app_id.strip("/").replace("/", "_") + "."
+
+
 def declare(app_id: Any, given: Mapping[str, Any], secrets: Mapping[str, Any]) -> App:
     """Check a declaration.
 

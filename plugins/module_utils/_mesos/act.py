@@ -30,6 +30,7 @@ class AgentHands:
 
     :param masters: URLs of the declared masters.
     :param expendable: frameworks whose work does not count as a loss.
+    :param expendable_tasks: beginnings of the IDs of tasks that do not count either.
     :param peers: host names of the other agents, which count as available; all when empty.
     :param shown: after a start or a wait, the agent as the leading master shows it.
     """
@@ -38,6 +39,7 @@ class AgentHands:
     masters: Sequence[str]
     credentials: Credentials
     expendable: Sequence[str] = ()
+    expendable_tasks: Sequence[str] = ()
     peers: Sequence[str] = ()
     shown: dict[str, Any] | None = field(default=None, init=False)
     _directory: str = field(default="", init=False)
@@ -52,7 +54,7 @@ class AgentHands:
         world: dict[str, Any] = {
             "files": agent["files"],
             "checkpoint": agent["checkpoint"],
-            "losses": losses(agent["work"], self.expendable),
+            "losses": losses(agent["work"], self.expendable, self.expendable_tasks),
             "at_work": at_work(agent),
         }
         if "availability" in parts:

@@ -31,6 +31,7 @@ class Policy:
 
     :param allow_work_loss: labels of work that may end, as :func:`losses` prints them.
     :param expendable: frameworks whose tasks may end without being named: they are started again by themselves.
+    :param expendable_tasks: beginnings of the IDs of further such tasks, which are their executors' IDs too.
     :param registration_timeout: seconds to wait for the leading master to show the agent.
     :param connected_at_least: how many other agents the leading master must show connected before this one goes down;
         None for no such rule.
@@ -38,20 +39,24 @@ class Policy:
 
     allow_work_loss: tuple[str, ...] = ()
     expendable: tuple[str, ...] = ()
+    expendable_tasks: tuple[str, ...] = ()
     registration_timeout: float = 60.0
     connected_at_least: int | None = None
 
 
-def losses(work: Iterable[Mapping[str, Any]], expendable: Sequence[str] = ()) -> dict[str, list[str]]:
+def losses(
+    work: Iterable[Mapping[str, Any]], expendable: Sequence[str] = (), expendable_tasks: Sequence[str] = ()
+) -> dict[str, list[str]]:
     """What would end, by cause, as labels that ``allow_work_loss`` takes.
 
     :param work: the agent's work as observed.
+    :param expendable: see :class:`Policy`, as for the next.
     :returns: ``at_restart`` and ``with_agent_id`` (which contains the former), sorted.
     """
     found: dict[str, set[str]] = {"at_restart": set(), "with_agent_id": set()}
     for item in work:
         if item["kind"] in ("task", "executor"):
-            if item["framework"] in expendable:
+            if item["framework"] in expendable or item["name"].startswith(tuple(expendable_tasks)):
                 continue
             label = f"framework:{item['framework']}"
         else:
@@ -153,7 +158,7 @@ def takeover(
     if change.kind == "none":
         return change, [], []
     unit = agent["unit"]["name"]
-    lost = losses(agent["work"], policy.expendable)
+    lost = losses(agent["work"], policy.expendable, policy.expendable_tasks)
     new_id = change.kind == "new_agent_id"
     ending = lost["with_agent_id" if new_id else "at_restart"]
     refused = _refusals(agent, change, [label for label in ending if label not in policy.allow_work_loss])

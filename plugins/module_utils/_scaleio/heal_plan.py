@@ -120,7 +120,7 @@ class _Healing:
         notes += [f"{cluster}: not mended here: {sentence}" for sentence in self.unmended]
         if self.refused:
             return Plan(cluster, refused=tuple(self.refused), warnings=tuple(self.warnings), notes=tuple(notes))
-        context = {"peers": {}, "unmended": {front: self.unmended} if self.unmended else {}}
+        context = {"peers": {}, "own_tasks": [], "unmended": {front: self.unmended} if self.unmended else {}}
         return Plan(
             cluster, phases=tuple(self.phases), warnings=tuple(self.warnings), notes=tuple(notes), context=context
         )

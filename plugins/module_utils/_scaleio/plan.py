@@ -24,6 +24,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity i
     previous_path,
     record_path,
 )
+from ansible_collections.holdfast.stateful.plugins.module_utils._marathon.model import task_prefix
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model as attributes
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import plan as mesos
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import gateway_compare, model, preview
@@ -202,6 +203,7 @@ def plan_node(
     connected_at_least: int,
     cluster_domains: Sequence[str],
     contributed: Collection[str] = (),
+    expendable_tasks: tuple[str, ...] = (),
 ) -> NodePlan:
     """Plan one node by itself.
 
@@ -209,6 +211,7 @@ def plan_node(
     :param connected_at_least: see :class:`mesos.Policy`.
     :param cluster_domains: the protection domains that some sds of the cluster declares.
     :param contributed: the paths that the gateway shows as devices of the host: its SDS has them open.
+    :param expendable_tasks: see :class:`mesos.Policy`; Marathon starts the framework's scheduler elsewhere by itself.
     """
     wanted, agent = observation["wanted"], observation["agent"]
     node = NodePlan(observation["member"], wanted["rack"], contributed)
@@ -240,6 +243,7 @@ def plan_node(
     policy = mesos.Policy(
         allow_work_loss=tuple(wanted["allow_work_loss"]),
         expendable=(model.FRAMEWORK,),
+        expendable_tasks=expendable_tasks,
         registration_timeout=settings["registration_timeout"],
         connected_at_least=connected_at_least,
     )
@@ -700,8 +704,10 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
         {o["member"]: None if o["identity"] is None else o["identity"]["ordinal"] for o in observations}
     )
     shown = {o["member"]: contributed(o, front["services"]) if front else set() for o in observations}
+    own_tasks = () if front is None else (task_prefix(front["services"]["wanted"]["app"]),)
     nodes = [
-        plan_node(o, ordinals[o["member"]], select, others_at_least, domains, shown[o["member"]]) for o in observations
+        plan_node(o, ordinals[o["member"]], select, others_at_least, domains, shown[o["member"]], own_tasks)
+        for o in observations
     ]
     refused = gather((node.member, error) for node in nodes for error in node.errors)
     out = [node for node in nodes if node.member in peers and node.member not in serving]
@@ -744,6 +750,7 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
         notes=notes,
         context={
             "peers": peers,
+            "own_tasks": list(own_tasks),
             "restarts": {node.member: node.change for node in nodes if node.steps},
         },
     )

@@ -86,7 +86,7 @@ def test_plan_says_for_every_host_with_steps_how_its_agent_is_restarted() -> Non
         "scaleio: restart none: agent03",
     ]
     # What no acting call reads, none is told.
-    assert list(planned["plan"]["context"]["scaleio"]) == ["peers"]
+    assert list(planned["plan"]["context"]["scaleio"]) == ["peers", "own_tasks"]
 
 
 def test_node_runs_the_module_of_its_name() -> None:

@@ -339,6 +339,22 @@ def test_more_on_a_known_host_restarts_its_agent_and_the_scheduler_once(sds: Any
     assert front_steps(found)[1].args["hosts"] == ["agent01", "agent02"]
 
 
+def test_the_scheduler_itself_is_no_work_that_would_be_lost() -> None:
+    """It runs on some agent, and Marathon starts it elsewhere; whatever else Marathon runs there still counts."""
+
+    def on_agent(task: str) -> dict[str, Any]:
+        work = {"kind": "task", "name": task, "framework": "marathon", "checkpointed": True, "ends": "with_agent_id"}
+        host = member(1, wanted=wanted(sds=TWO_DISKS), devices=NEW_DISK)
+        host["agent"]["work"] = [{**work, "sentence": f"task {task}"}]
+        return host
+
+    own = on_agent("scaleio-scheduler.instance-1._app.1")
+    found = plan(services(member(1)), own)
+    assert found.refused == () and found.context["own_tasks"] == ["scaleio-scheduler."]
+    (sentence,) = refusals(services(member(1)), on_agent("web.instance-1._app.1"))
+    assert "would end framework:marathon" in sentence
+
+
 def test_attributes_that_stand_and_were_never_read_are_read_by_a_restart() -> None:
     """As after a run that died between the agent's restart and the scheduler's."""
     members = [member(1, wanted=wanted(sds=TWO_DISKS), devices=[held(), disk("/dev/xvdg")])]

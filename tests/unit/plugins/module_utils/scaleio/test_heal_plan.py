@@ -110,7 +110,7 @@ def all_known(*members: Mapping[str, Any], **more: Mapping[str, Any]) -> dict[st
 def test_a_healthy_cluster_is_left_alone(members: list[dict[str, Any]]) -> None:
     for create in (False, True):
         assert plan(services(*members), *members, create=create) == Plan(
-            "scaleio", context={"peers": {}, "unmended": {}}
+            "scaleio", context={"peers": {}, "own_tasks": [], "unmended": {}}
         )
 
 
