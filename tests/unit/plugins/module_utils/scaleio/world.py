@@ -176,10 +176,7 @@ class World:
         :raises Unsafe: the world came into a state that it may not.
         :raises Died: the run was to die here.
         """
-        if self.die_after == 0:
-            raise Died
-        self._before = {member: dict(node.files) for member, node in self.nodes.items()}
-        self._target = {member: _after(node.files, plan, member) for member, node in self.nodes.items()}
+        self._begin(plan)
         # Whoever is absent and down is gone on purpose. What the master shows does not matter here.
         gone = {
             member
@@ -195,7 +192,7 @@ class World:
             while queues:
                 names = sorted(queues)
                 member = names[draw_index(len(names)) if draw_index else 0]
-                self.nodes[member].claim = _claim(index, len(plan.phases), "acting")
+                self.nodes[member].claim = claim(index, len(plan.phases), "acting")
                 unshown = [node for node in self.nodes.values() if not node.shown]
                 if unshown and draw_index and draw_index(2):
                     unshown[0].shown = True
@@ -205,17 +202,16 @@ class World:
                     raise Unsafe(f"{sorted(down)} are down in {phase.name}")
                 if not queues[member]:
                     del queues[member]
-                    self.nodes[member].claim = _claim(index, len(plan.phases), "done")
+                    self.nodes[member].claim = claim(index, len(plan.phases), "done")
+
+    def _begin(self, plan: Plan) -> None:
+        if self.die_after == 0:
+            raise Died
+        self._before = {member: dict(node.files) for member, node in self.nodes.items()}
+        self._target = {member: _after(node.files, plan, member) for member, node in self.nodes.items()}
 
     def _do(self, node: Node, step: Step, plan: Plan) -> None:
-        others = {member for member in plan.context["peers"] if member != node.member} - self.down()
-        world = {
-            "files": node.files,
-            "checkpoint": {"agent_id": node.latest},
-            "losses": losses(node.work, (FRAMEWORK,)),
-            "at_work": node.running is not None,
-            "availability": {"connected": sum(self.nodes[member].shown for member in others)},
-        }
+        world = self.seen_on(node, plan)
         for condition in step.requires:
             condition.check(world, step.sentence)
         named = set(node.wanted["allow_work_loss"])
@@ -225,9 +221,23 @@ class World:
         if not lost <= named:
             raise Unsafe(f"{node.member} lost {lost - named}")
         self._look(node)
+        self._count()
+
+    def _count(self) -> None:
         self.effects += 1
         if self.effects == self.die_after:
             raise Died
+
+    def seen_on(self, node: Node, plan: Plan) -> dict[str, Any]:
+        """What conditions of a host's steps look at."""
+        others = {member for member in plan.context["peers"] if member != node.member} - self.down()
+        return {
+            "files": node.files,
+            "checkpoint": {"agent_id": node.latest},
+            "losses": losses(node.work, (FRAMEWORK,)),
+            "at_work": node.running is not None,
+            "availability": {"connected": sum(self.nodes[member].shown for member in others)},
+        }
 
     def _write_file(self, node: Node, args: Mapping[str, Any]) -> None:
         content = args["content"]
@@ -280,7 +290,7 @@ def _label(item: Mapping[str, Any]) -> str:
     return f"framework:{item['framework']}" if kind in ("task", "executor") else f"{kind}:{item['name']}"
 
 
-def _claim(phase: int, phases: int, state: str) -> dict[str, Any]:
+def claim(phase: int, phases: int, state: str) -> dict[str, Any]:
     return {
         "plan_id": "p",
         "controller": {},
@@ -288,6 +298,7 @@ def _claim(phase: int, phases: int, state: str) -> dict[str, Any]:
         "phases": phases,
         "hosts": [],
         "supersedes": [],
+        "effect": True,
         "state": state,
         "at": 0.0,
         "age": 90.0,
