@@ -37,6 +37,7 @@ _SERVICES_STEPS = frozenset(
 )
 # A waiting deployment of somebody else is not stopped.
 _POLICY = marathon.Policy()
+_LOOK = "look at all disks again"
 _RESTART_MEANS = "every executor ends and the new scheduler starts it again; SDS and SDC are services of the hosts, so the data path goes on"
 
 
@@ -77,6 +78,8 @@ class FrameworkPlan:
     :param phases: those after the attributes stand.
     :param quiet: the step on the services' host that goes between batches; None where the gateway has no device yet.
     :param looks: a member's step that goes before its agent is started, where a scheduler is there that may take its disks then.
+    :param hosting: members whose agent is restarted and runs the scheduler itself, which Marathon may start elsewhere then.
+    :param before_loss: what goes before that.
     """
 
     errors: list[str] = field(default_factory=list)
@@ -85,6 +88,8 @@ class FrameworkPlan:
     phases: list[Phase] = field(default_factory=list)
     quiet: Step | None = None
     looks: dict[str, Step] = field(default_factory=dict)
+    hosting: Sequence[str] = ()
+    before_loss: Phase | None = None
 
 
 def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) -> FrameworkPlan:
@@ -119,14 +124,17 @@ def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) ->
         plan.warnings.append(f"{', '.join(down)}: the agent is left down, so the framework is not waited for there")
     up = [node for node in nodes if node.up]
     app = app_steps(services, nodes)
-    waits = _waits(services, up, bool(app))
+    plan.hosting = _hosting(services, nodes)
+    if plan.hosting:
+        plan.before_loss = Phase(_LOOK, {node.member: (look_step(node, before_start=True),) for node in up})
+    waits = _waits(services, up, bool(app or plan.hosting))
     if services["marathon"]["app"] is not None:
         known = services["scheduler"]["nodes"] or {}
         starting = [node for node in up if node.starts and not (node.imperative and node.hostname in known)]
         plan.looks = {node.member: look_step(node, before_start=True) for node in starting}
     if app and up:
         looks = {node.member: (look_step(node, idle=is_idle(services)),) for node in up}
-        plan.phases.append(Phase("look at all disks again", looks))
+        plan.phases.append(Phase(_LOOK, looks))
     if app or waits:
         plan.phases.append(Phase("the framework", {member: (*app, *waits)}))
     return plan
@@ -333,10 +341,24 @@ def _guarded(step: Step, seen: Mapping[str, Any] | None, nodes: Sequence[Node], 
         requires = [condition for condition in requires if condition.path != ("app", "definition", "cmd")]
         requires.append(Condition(("app", "version"), seen["version"]))
         sentence += f" ({why})" if why else ""
+    if step.kind == "restart_app" and seen is not None and _hosts_task(seen, nodes):
+        # It starts anew as its agent restarts, and may have read attributes that were not yet as they shall be.
+        requires = [condition for condition in requires if condition.path != ("app", "taskIds")]
     if step.kind != "create_app":
         sentence += f"; {_RESTART_MEANS}"
     args = {**step.args, "declared_hosts": [node.hostname for node in nodes]}
     return replace(step, sentence=sentence, args=args, requires=tuple(requires))
+
+
+def _hosting(services: Observation, nodes: Sequence[Node]) -> list[str]:
+    app = services["marathon"]["app"]
+    return [] if app is None else _hosts_task(app, nodes)
+
+
+def _hosts_task(app: Mapping[str, Any], nodes: Sequence[Node]) -> list[str]:
+    """Members whose agent runs a task of the app and is restarted."""
+    hosts = {task["host"] for task in app["tasks"] if task["id"] in app["taskIds"]}
+    return [node.member for node in nodes if node.starts and node.hostname in hosts]
 
 
 def _restart_reason(services: Observation, nodes: Sequence[Node]) -> str:

@@ -743,6 +743,9 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     rollout = _phases(nodes, max(room, 1), serving)
     if front is not None and framework.quiet is not None:
         rollout = _quietly(rollout, front["member"], framework.quiet)
+    if framework.before_loss is not None:
+        losing = {node.member for node in nodes if node.change == "new_agent_id" and node.member in framework.hosting}
+        rollout = _looked_at(rollout, losing, framework.before_loss)
     return Plan(
         cluster,
         phases=(*rollout, *framework.phases),
@@ -840,6 +843,14 @@ def _quietly(phases: Iterable[Phase], front: str, quiet: Step) -> Iterator[Phase
     for phase in phases:
         if phase.name != _QUIET_HOSTS:
             yield Phase("a quiet gateway", {front: (quiet,)})
+        yield phase
+
+
+def _looked_at(phases: Iterable[Phase], losing: Collection[str], look: Phase) -> Iterator[Phase]:
+    """All disks are looked at before an agent gives up its ID, and with it the framework's scheduler: the next one starts then."""
+    for phase in phases:
+        if set(losing) & set(phase.steps):
+            yield look
         yield phase
 
 

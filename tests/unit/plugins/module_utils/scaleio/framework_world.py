@@ -123,6 +123,7 @@ class Framework:
     """Scheduler, store and gateway.
 
     :ivar app: the app's fields in Marathon; None for no app.
+    :ivar host: where its task runs.
     :ivar tasks: how many tasks it has had; a running one is the last.
     :ivar registered: whether the leading master knows it.
     :ivar store: host -> what is saved as done. It outlives schedulers.
@@ -132,6 +133,7 @@ class Framework:
     leader: str = MASTERS[0]
     dead: frozenset[str] = frozenset()
     app: dict[str, Any] | None = None
+    host: str = "elsewhere"
     version: int = 0
     tasks: int = 0
     runs: bool = False
@@ -309,7 +311,7 @@ class Cluster(World):
         life = self.framework
         if life.app is None:
             return {}
-        task = {"id": f"task-{life.tasks}", "host": "m1", "ports": [31000], "state": "TASK_RUNNING"}
+        task = {"id": f"task-{life.tasks}", "host": life.host, "ports": [31000], "state": "TASK_RUNNING"}
         running = [task] if life.runs else []
         declared = view.app_of(view.services()["wanted"], self._master()).definition()
         changes = {"mem": life.app["mem"], "instances": life.app["instances"]}
@@ -356,6 +358,22 @@ class Cluster(World):
 
     def _look_again(self, _node: Node, _args: Mapping[str, Any]) -> None:
         """Its conditions are all of it."""
+
+    def _forget_agent_id(self, node: Node, args: Mapping[str, Any]) -> None:
+        """The tasks of an agent end with its ID, and Marathon starts them elsewhere."""
+        super()._forget_agent_id(node, args)
+        life = self.framework
+        if not life.runs or life.host != node.member:
+            return
+        for host in self.hosts().values():
+            met = life.nodes.get(host.member)
+            # Who is known without attributes was exposed before.
+            if host.running is not None and (
+                met is None or met.imperative or not framework_view(host.files).imperative
+            ):
+                self._meets(host, idle=False)
+        life.host = "elsewhere"
+        life.start()
 
     def _restart_agent(self, node: Node, args: Mapping[str, Any]) -> None:
         super()._restart_agent(node, args)

@@ -121,21 +121,19 @@ def app_of(said: Mapping[str, Any], master: str) -> marathon.App:
     return marathon.declare(said["app"], framework_app.app(said, master), {framework_app.PASSWORD_VARIABLE: PASSWORD})
 
 
+def task_on(host: str) -> dict[str, Any]:
+    """A running task of the scheduler's app."""
+    place = {"host": host, "ports": [31000], "state": "TASK_RUNNING"}
+    return {"id": "task-1", **place, "startedAt": None, "version": ""}
+
+
 def app_seen(app: marathon.App, **changes: Any) -> dict[str, Any]:
-    """An app in force, with one task."""
-    task = {
-        "id": "task-1",
-        "host": "agent01",
-        "ports": [31000],
-        "state": "TASK_RUNNING",
-        "startedAt": None,
-        "version": "",
-    }
+    """An app in force, with one task, on no member's host."""
     return {
         "id": app.id,
         "version": "v1",
         "definition": app.definition(),
-        "tasks": [task],
+        "tasks": [task_on("elsewhere")],
         "taskIds": ["task-1"],
         "tasksRunning": 1,
         "deployments": [],

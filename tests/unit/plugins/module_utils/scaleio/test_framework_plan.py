@@ -48,6 +48,7 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
     registered,
     services,
     stranger,
+    task_on,
 )
 
 LOOK, FRAMEWORK, QUIET = "look at all disks again", "the framework", "a quiet gateway"
@@ -353,6 +354,22 @@ def test_the_scheduler_itself_is_no_work_that_would_be_lost() -> None:
     assert found.refused == () and found.context["own_tasks"] == ["scaleio-scheduler."]
     (sentence,) = refusals(services(member(1)), on_agent("web.instance-1._app.1"))
     assert "would end framework:marathon" in sentence
+
+
+def test_the_scheduler_that_ends_with_its_agents_id_meets_disks_that_were_looked_at() -> None:
+    """And the restart in the end does not ask for the task that it had when all was planned."""
+    members = [member(number, wanted=wanted(sds=TWO_DISKS), devices=NEW_DISK) for number in (1, 2)]
+    found = plan(services(*members, app={"tasks": [task_on(name(1))]}), *members)
+    assert [phase.name for phase in found.phases] == [
+        *(QUIET, LOOK, "batch 1 of 2", QUIET, "batch 2 of 2"),
+        *(LOOK, FRAMEWORK),
+    ]
+    assert list(found.phases[1].steps) == ["agent01", "agent02"]
+    assert found.phases[1].steps["agent01"][0].requires == (
+        Condition(("foreign", "/dev/xvdf"), ""),
+        Condition(("foreign", "/dev/xvdg"), ""),
+    )
+    assert app_step(found).requires == (Condition(("bare_strangers",), [], "within"),)
 
 
 def test_attributes_that_stand_and_were_never_read_are_read_by_a_restart() -> None:

@@ -129,6 +129,7 @@ def clusters(draw: st.DrawFn) -> Cluster:
 def _since(draw: st.DrawFn, life: Framework, cluster: Cluster) -> None:
     fate = draw(st.sampled_from(["at work", "at work", "spinning", "suspended", "removed", "changed"]))
     assert life.app is not None
+    life.host = draw(st.sampled_from(["elsewhere", *cluster.nodes]))
     if fate == "spinning":
         life.registered, life.leader = False, MASTERS[1]
         life.dead = frozenset(draw(st.sampled_from([(), (MASTERS[0],)])))
