@@ -35,8 +35,6 @@ _SERVICES_STEPS = frozenset(
         *("create_domain", "create_pool", "create_sds", "create_device"),
     )
 )
-# A waiting deployment of somebody else is not stopped.
-_POLICY = marathon.Policy()
 _LOOK = "look at all disks again"
 _RESTART_MEANS = "every executor ends and the new scheduler starts it again; SDS and SDC are services of the hosts, so the data path goes on"
 
@@ -312,7 +310,7 @@ def app_steps(services: Observation, nodes: Sequence[Node]) -> tuple[Step, ...]:
     A host's attributes are read once, so whoever has others than the scheduler knows needs a restart of it.
     """
     seen = services["marathon"]["app"]
-    steps = marathon.plan_app(marathon_model.App.from_json(services["marathon"]["declared"]), seen, _POLICY)
+    steps = marathon.plan_app(marathon_model.App.from_json(services["marathon"]["declared"]), seen, _policy(services))
     why = "" if seen is None else _restart_reason(services, nodes)
     if seen is not None and (steps or why):
         return start_anew(services, nodes, why)
@@ -328,8 +326,15 @@ def start_anew(services: Observation, nodes: Sequence[Node], why: str) -> tuple[
     app = marathon_model.App.from_json(services["marathon"]["declared"])
     command = framework_app.app(services["wanted"], services["leader"])["cmd"]
     app = replace(app, fields={**app.fields, "cmd": command})
-    steps = marathon.plan_app(app, seen, _POLICY) or [marathon.restart_step(seen, _POLICY, why)]
+    policy = _policy(services)
+    steps = marathon.plan_app(app, seen, policy) or [marathon.restart_step(seen, policy, why)]
     return tuple(_guarded(step, seen, nodes, why) for step in steps)
+
+
+def _policy(services: Observation) -> marathon.Policy:
+    """A deployment of somebody else is waited for and never stopped."""
+    timeout = services["wanted"]["timeout"]
+    return marathon.Policy(lock_timeout=min(timeout, 120.0), deployment_timeout=timeout)
 
 
 def _guarded(step: Step, seen: Mapping[str, Any] | None, nodes: Sequence[Node], why: str) -> Step:
@@ -409,11 +414,12 @@ def stale_nodes(services: Observation, nodes: Sequence[Node]) -> list[str]:
     return [
         node.member
         for node in nodes
-        if node.up and node.hostname in known and _is_stale(node, known[node.hostname], wanted)
+        if node.up and node.hostname in known and is_stale(node, known[node.hostname], wanted)
     ]
 
 
-def _is_stale(node: Node, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def is_stale(node: Node, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a running scheduler knows a member with other devices than it shall contribute, and asks no more."""
     if node.imperative != known["imperative"]:
         return True
     if node.imperative:
