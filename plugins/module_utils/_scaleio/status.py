@@ -16,7 +16,9 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import 
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import (
     Node,
     declaration,
+    is_stale,
     mdm_errors,
+    other_schedulers,
     stranger_errors,
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import (
@@ -148,8 +150,10 @@ class _ServicesLayers:
         whole += [
             finding.sentence + _HEALED.get(finding.kind, "")
             for finding in framework_model.troubles(scheduler, services["mesos_framework"], services["agents"])
-            if services["marathon"]["app"] is not None
+            if services["marathon"]["app"] is not None and finding.kind != "several"
         ]
+        if not services["marathon"]["error"] and not services["mesos_framework"]["error"]:
+            whole += other_schedulers(services)
         whole += [] if services["agents"] is None else stranger_errors(services, nodes)
         missing: list[gateway_compare.Finding] = []
         strangers: list[gateway_compare.Finding] = []
@@ -182,6 +186,12 @@ class _ServicesLayers:
         if known["state"] != framework_model.FINAL_STATE:
             problems.append(f"at the framework it {known['state_text']} (state {known['state']})")
             return f"state {known['state']}"
+        if is_stale(node, known, self.services["wanted"]):
+            problems.append(
+                "the framework knows it with other devices than it shall contribute, and reads attributes and disks once; a run of"
+                " its playbook restarts the scheduler"
+            )
+            return "differs"
         return "runs"
 
     def _gateway(self, node: Node, problems: list[str]) -> str:

@@ -200,6 +200,7 @@ def services(
     """
     said = framework_app.normalise(params(**changes.pop("declared", {})))
     declared = None if said["errors"] else app_of(said, master)
+    in_force = app_of(framework_app.normalise(params()), master) if declared is None else declared
     usual_nodes, usual_provided, empty = _converged(members)
     shown = a_gateway({name: dict(pools) for name, pools in (usual_provided if provided is None else provided).items()})
     shown["sds"].update(empty if provided is None else {})
@@ -207,7 +208,7 @@ def services(
         "wanted": said,
         "marathon": {
             "error": None,
-            "app": None if declared is None else app_seen(declared, **(app or {})),
+            "app": app_seen(in_force, **(app or {})),
             "declared": None if declared is None else declared.to_json(),
         },
         "scheduler": {

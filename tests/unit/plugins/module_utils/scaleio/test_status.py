@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The four places where attributes stand, compared."""
+"""The places where a member stands, compared: its attributes in four of them, the framework, the gateway."""
 
 from __future__ import annotations
 
@@ -15,12 +15,21 @@ import pytest
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.status import (
     EXPOSED_HEADER,
     HEADER,
+    SERVICES_HEADER,
+    ClusterStatus,
     NodeStatus,
     cluster_status,
     summary,
 )
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.gateway_documents import (
+    QUIET,
+    a_device,
+    an_mdm,
+    an_sds,
+)
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import (
+    QE,
     QE_FILES,
     agent,
     disk,
@@ -28,6 +37,21 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
     unseen,
     used_disk,
     wanted,
+)
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.services_view import (
+    RACK,
+    address,
+    agent_of,
+    bare,
+    front,
+    held,
+    known,
+    member,
+    name,
+    not_started,
+    registered,
+    services,
+    stranger,
 )
 
 
@@ -189,3 +213,247 @@ def test_numeric_attributes_made_by_hand_are_no_text() -> None:
 )
 def test_summary(files: Mapping[str, str], expected: str) -> None:
     assert summary(files) == expected
+
+
+# -- with the services -----------------------------------------------------------------------------------------------
+
+
+def compared(part: Mapping[str, Any], *members: Mapping[str, Any]) -> ClusterStatus:
+    found = cluster_status([front(part), *members], select)
+    assert found.header == (*HEADER, *SERVICES_HEADER, *EXPOSED_HEADER)
+    assert all(len(node.cells) == len(found.header) for node in found.nodes)
+    return found
+
+
+def layers_of(found: ClusterStatus, host: str = "agent01") -> tuple[str, str, str]:
+    """A member's cells of framework, gateway and what would be taken."""
+    node = next(node for node in found.nodes if node.member == host)
+    cells = dict(zip(found.header, node.cells))
+    return cells["framework"], cells["gateway"], cells["the framework would take"]
+
+
+def problems_of(found: ClusterStatus, host: str = "agent01") -> tuple[str, ...]:
+    return next(node for node in found.nodes if node.member == host).problems
+
+
+HOST, BARE = member(1), bare(1)
+AT_DEFAULT = {"default": {"default": {address(1): ["/dev/xvdf"]}}}
+
+
+@pytest.mark.parametrize("host", [HOST, BARE], ids=["imperative", "global pool"])
+def test_a_cluster_that_is_well_in_all_places(host: Mapping[str, Any]) -> None:
+    found = compared(services(host), host)
+    assert layers_of(found) == ("runs", "same", "nothing")
+    assert (found.problems, problems_of(found)) == ((), ())
+    domain, pool = ("engineering", "qe") if host is HOST else ("default", "default")
+    assert found.pools == ((domain, pool, "1", "1", "2.2 TB"),)
+    layers = found.nodes[0].layers
+    assert layers["gateway"] == {domain: {pool: ["/dev/xvdf"]}}
+    assert layers["framework"] is not None and layers["framework"]["provides"] == {domain: {pool: ["/dev/xvdf"]}}
+    assert json.loads(json.dumps(found.nodes[0].to_json()))["layers"]["gateway"] == {domain: {pool: ["/dev/xvdf"]}}
+
+
+ONE_MORE = wanted(sds={"engineering": {"qe": ["/dev/xvdf", "/dev/xvdg"]}})
+
+
+@pytest.mark.parametrize(
+    ("host", "changes", "cells", "problem"),
+    [
+        pytest.param(
+            HOST, {"nodes": {}}, ("unknown", "same", "nothing"), "is not known to the framework", id="unknown"
+        ),
+        pytest.param(
+            HOST,
+            {"nodes": {name(1): known(QE, state=7)}},
+            ("state 7", "same", "nothing"),
+            "at the framework it waits for the other nodes before its last step (state 7)",
+            id="not final",
+        ),
+        pytest.param(
+            HOST,
+            {"nodes": {name(1): known({"engineering": {"qe": ["/dev/xvdf", "/dev/xvdg"]}})}},
+            ("differs", "same", "nothing"),
+            "the framework knows it with other devices than it shall contribute, and reads attributes and disks once; a run of its"
+            " playbook restarts the scheduler",
+            id="known with others",
+        ),
+        pytest.param(
+            HOST,
+            {"provided": {}},
+            ("runs", "none", "nothing"),
+            "agent01 has no SDS sds_10.0.0.11 in engineering at the gateway",
+            id="no SDS",
+        ),
+        pytest.param(
+            member(
+                1,
+                {**RACK, **QE_FILES, "scaleio-sds-qe": "/dev/xvdf,/dev/xvdg"},
+                wanted=ONE_MORE,
+                devices=[held(), held("/dev/xvdg")],
+            ),
+            {"provided": {"engineering": {"qe": {address(1): ["/dev/xvdf"]}}}},
+            ("runs", "differs", "nothing"),
+            "/dev/xvdg of agent01 is not in the pool engineering/qe at the gateway",
+            id="a device is missing",
+        ),
+        pytest.param(
+            HOST,
+            {"provided": {"engineering": {"qe": {address(1): ["/dev/xvdf", "/dev/xvdg"]}}}},
+            ("runs", "differs", "nothing"),
+            "nobody declares /dev/xvdg of agent01 in the pool engineering/qe",
+            id="a device too many",
+        ),
+        pytest.param(
+            bare(1, devices=[held(), disk("/dev/xvdg")]),
+            {
+                "provided": AT_DEFAULT,
+                "nodes": {name(1): known({"default": {"default": ["/dev/xvdf"]}}, imperative=False)},
+            },
+            ("runs", "differs", "/dev/xvdg"),
+            "/dev/xvdg is not confirmed: fdisk lists it and no path in blkid's output contains its name",
+            id="a disk without consent",
+        ),
+    ],
+)
+def test_members_that_differ_from_framework_or_gateway(
+    host: Mapping[str, Any], changes: Mapping[str, Any], cells: tuple[str, ...], problem: str
+) -> None:
+    found = compared(services(host, **changes), host)
+    assert layers_of(found) == cells
+    assert [found for found in problems_of(found) if found.startswith(problem)], problems_of(found)
+
+
+def test_attributes_that_are_on_disk_and_no_longer_declared_are_none_of_the_declaration() -> None:
+    """A member of a global pool declares no attribute; what is still on its disk differs."""
+    host = member(1, wanted=bare(1)["wanted"])
+    found = compared(services(host), host)
+    assert layers_of(found)[1] == "differs"
+    assert "nobody declares /dev/xvdf of agent01 in the pool engineering/qe" in problems_of(found)
+
+
+def part_with(place: str, **changes: Any) -> dict[str, Any]:
+    part = services(HOST)
+    return {**part, place: {**part[place], **changes}}
+
+
+def broken_device() -> dict[str, Any]:
+    domains = services(HOST)["gateway"]["domains"]
+    domains["engineering"]["pools"]["qe"]["devices"][address(1)] = [a_device("/dev/xvdf", error="Error")]
+    return part_with("gateway", domains=domains)
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        pytest.param(
+            not_started(services(HOST)),
+            ["the framework's app /scaleio-scheduler is not there: the framework has not been started"],
+            id="not started",
+        ),
+        pytest.param(
+            part_with("marathon", error="Marathon: no answer", app=None), ["Marathon: no answer"], id="no Marathon"
+        ),
+        pytest.param(
+            part_with("scheduler", error="ScaleIO scheduler: no answer", nodes=None),
+            ["ScaleIO scheduler: no answer"],
+            id="a silent scheduler",
+        ),
+        pytest.param(
+            part_with("scheduler", password_matches=False),
+            ["the running scheduler has another password of ScaleIO than scaleio_password"],
+            id="another password",
+        ),
+        pytest.param(
+            part_with("mesos_framework", registered=None, frameworks=[]),
+            [
+                "the scheduler at http://10.0.0.11:31000 answers, but no framework called ScaleIO Framework is registered"
+            ],
+            id="spinning",
+        ),
+        pytest.param(
+            part_with("mesos_framework", registered=None, frameworks=[registered(1), registered(2)]),
+            [
+                "the leading master knows 2 frameworks called ScaleIO Framework (F1 from agent01, F2 from agent01), and Marathon runs 1 task"
+            ],
+            id="two schedulers",
+        ),
+        pytest.param(
+            services(HOST, nodes={name(1): known(QE), "agent77": known({}, state=2)}),
+            [
+                "agent77 installs the packages of ScaleIO (state 2) and its agent is gone; until it goes on no node gets resources"
+            ],
+            id="a dead node",
+        ),
+        pytest.param(
+            {**services(HOST), "agents": [agent_of(HOST), stranger()]},
+            ["agent99: registered at the leading master without imperative attributes and not in the inventory"],
+            id="a stranger",
+        ),
+        pytest.param(
+            part_with("gateway", mdm={**services(HOST)["gateway"]["mdm"], "primary": an_mdm("10.0.0.39")}),
+            ["the MDM of the role primary is 10.0.0.39 at the gateway, and 10.0.0.31 is declared"],
+            id="another primary",
+        ),
+        pytest.param(
+            services(HOST, declared={"mdms": {}}),
+            [
+                f"0 hosts have scaleio_mdm_role: {role} (none); exactly one is needed"
+                for role in ("primary", "secondary", "tiebreaker")
+            ],
+            id="no MDM is declared",
+        ),
+        pytest.param(
+            part_with("gateway", activity={**QUIET, "rebuild_kb": 1000}),
+            ["a rebuild of 1.02 MB runs or waits"],
+            id="a rebuild",
+        ),
+        pytest.param(
+            part_with("gateway", sds={address(1): an_sds(address(1), "engineering", connection="Disconnected")}),
+            ["the SDS sds_10.0.0.11 is Disconnected"],
+            id="a lost SDS",
+        ),
+        pytest.param(
+            broken_device(), ["/dev/xvdf of 10.0.0.11 in the pool engineering/qe is Error"], id="a failed device"
+        ),
+        pytest.param(
+            services(HOST, provided={"engineering": {"qe": {address(1): ["/dev/xvdf"]}, "old": {}}}),
+            ["nobody declares the storage pool engineering/old"],
+            id="a pool of nobody",
+        ),
+    ],
+)
+def test_what_concerns_the_whole_cluster(part: Mapping[str, Any], expected: list[str]) -> None:
+    found = compared(part, HOST)
+    assert len(found.problems) == len(expected), found.problems
+    for problem, beginning in zip(found.problems, expected):
+        assert problem.startswith(beginning)
+
+
+def test_managers_that_have_changed_places_are_no_problem() -> None:
+    mdm = services(HOST)["gateway"]["mdm"]
+    swapped = {**mdm, "primary": an_mdm("10.0.0.32"), "secondaries": [an_mdm("10.0.0.31")]}
+    assert compared(part_with("gateway", mdm=swapped), HOST).problems == ()
+
+
+@pytest.mark.parametrize("host", [HOST, BARE], ids=["imperative", "global pool"])
+def test_a_gateway_that_does_not_answer_says_nothing_of_disks(host: Mapping[str, Any]) -> None:
+    part = services(host)
+    gone = dict.fromkeys(("system", "mdm", "domains", "sds", "capacity", "activity"))
+    part["gateway"] = {**part["gateway"], **gone, "error": "ScaleIO gateway: no answer"}
+    found = compared(part, host)
+    assert layers_of(found) == ("runs", "?", "?" if host is BARE else "nothing")
+    assert (found.problems, problems_of(found)) == (("ScaleIO gateway: no answer",), ())
+    assert found.pools is None and found.nodes[0].layers["gateway"] is None
+
+
+def test_members_out_of_reach_have_a_mark_in_every_place() -> None:
+    found = compared(services(HOST), HOST, unseen("agent02"))
+    assert found.nodes[1].cells == ("agent02", "unreachable", *("?",) * 7)
+
+
+def test_a_gone_member_has_no_place_at_the_framework() -> None:
+    gone = member(2, wanted=wanted(state="absent", sds=None), up=False)
+    gone["agent"]["unit"]["enabled"] = "disabled"
+    found = compared(services(HOST), HOST, gone)
+    assert layers_of(found, "agent02")[:2] == ("?", "?")
+    assert found.nodes[1].layers["framework"] is None
