@@ -58,7 +58,7 @@ check: setup ## the quick part: lint, types, units
 lint units sanity: setup ## one step alone
 	@$(steps) $@
 
-conformance: rights setup ## the simulators against what the real products did
+conformance: rights setup ## the simulators against the rules and the recorded answers of the real products
 	@$(steps) $@
 
 scenarios: rights setup ## every scenario on the lab; SCENARIOS="a b" for some

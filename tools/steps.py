@@ -112,6 +112,8 @@ def lint() -> list[Check]:
     on_targets = [ROOT / "plugins/modules", ROOT / "plugins/module_utils"]
     stateful = "ansible_collections.holdfast.stateful"
     simulators = sorted(ROOT.glob("lab/simulators/*/rootfs/usr/lib/*-simulator"))
+    # What the package of an SDS installs.
+    simulators += sorted(ROOT.glob("lab/simulators/*/*/opt/emc/scaleio/*/lib"))
     modules = [f"--module={path.stem}" for path in sorted((ROOT / "tools").glob("*.py"))]
     modules += [f"--package={name}" for name in (f"{stateful}.plugins", f"{stateful}.tests", "lab", "benchmarks")]
     modules += [f"--package={path.parent.name}" for folder in simulators for path in folder.glob("*/__init__.py")]
@@ -204,6 +206,9 @@ def sanity_tally(done: Done) -> Tally:
 
 # Tests
 
+# Tests of the simulators of Mesos, with a folder for each other product.
+SIMULATORS = "tests/unit/simulators"
+
 
 def pytest(name: str, wanted: Environment, *arguments: str | Path, minutes: float = 10) -> Job:
     """A job that runs pytest and leaves its counts in a report beside its log."""
@@ -231,8 +236,8 @@ def units() -> list[Check]:
     run whole playbooks without a lab: on the newest, as the scenarios run them on the oldest."""
     newest = environments()[-1]
     jobs = [
-        pytest("units: lab, simulators, tools", main_environment(), *map(_units, ("lab", "simulators", "tools"))),
         pytest(f"units: roles ({newest.title})", newest, _units("roles")),
+        pytest("units: lab, tools", main_environment(), *map(_units, ("lab", "tools"))),
     ]
     jobs += [
         pytest(f"units ({wanted.title})", wanted, _units("plugins"), _units("benchmarks")) for wanted in environments()
@@ -245,8 +250,15 @@ def _units(folder: str) -> str:
 
 
 def conformance() -> list[Check]:
-    """The simulators against what the real products were seen to do."""
-    return [Check(pytest("conformance", main_environment(), "tests/conformance"), pytest_tally)]
+    """The simulators against the rules of the real products, and against what those were seen to do. Daemons start by the hundred."""
+    products = sorted(path for path in (ROOT / SIMULATORS).iterdir() if (path / "conftest.py").exists())
+    others = [path.relative_to(ROOT) for path in products]
+    runs = {
+        "rules of Mesos": [SIMULATORS, *(f"--ignore={path}" for path in others)],
+        "rules of the others": others,
+        "recorded cases": ["tests/conformance"],
+    }
+    return [Check(pytest(f"conformance: {name}", main_environment(), *run), pytest_tally) for name, run in runs.items()]
 
 
 def soak() -> Iterable[Tally]:

@@ -98,13 +98,26 @@ def test_what_need_not_run_on_each_core_runs_once(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(steps, "LOGS", tmp_path)
     monkeypatch.setattr(steps, "environments", lambda: [MAIN, NEWEST])
     monkeypatch.setattr(steps, "main_environment", lambda: MAIN)
-    asked = [
-        [str(word).removeprefix("tests/unit/") for word in check.job.command if str(word).startswith("tests/unit")]
-        for check in steps.units()
-    ]
-    assert asked == [["lab", "simulators", "tools"], ["roles"], ["plugins", "benchmarks"], ["plugins", "benchmarks"]]
+    asked = [_asked(check) for check in steps.units()]
+    assert asked == [["roles"], ["lab", "tools"], ["plugins", "benchmarks"], ["plugins", "benchmarks"]]
     folders = {path.name for path in (ROOT / "tests/unit").iterdir() if path.is_dir()} - {"__pycache__"}
-    assert {folder for folders in asked for folder in folders} == folders
+    assert {folder for folders in asked for folder in folders} | {"simulators"} == folders
+
+
+def test_every_simulator_is_tested_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(steps, "LOGS", tmp_path)
+    monkeypatch.setattr(steps, "main_environment", lambda: MAIN)
+    mesos, others, recorded = steps.conformance()
+    assert _asked(mesos) == ["simulators"] and "tests/conformance" in recorded.job.command
+    left = {f"--ignore=tests/unit/{folder}" for folder in _asked(others)}
+    assert left == {str(word) for word in mesos.job.command if str(word).startswith("--ignore")}
+    folders = {path.parent.name for path in (ROOT / "tests/unit/simulators").glob("*/test_*.py")}
+    assert {f"simulators/{folder}" for folder in folders} == set(_asked(others))
+
+
+def _asked(check: Check) -> list[str]:
+    """The folders of unit tests that a job runs."""
+    return [str(word).removeprefix("tests/unit/") for word in check.job.command if str(word).startswith("tests/unit")]
 
 
 @pytest.mark.parametrize(
