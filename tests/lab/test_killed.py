@@ -16,7 +16,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,21 +25,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.harness import ROOT as PROJECT
 from tests.lab.harness import (
     Run,
     agents_at_master,
-    command,
     few,
     hashes,
     lab,
     playbook,
-    prepared,
-    read_run,
     root,
     started_with,
     until,
 )
+from tests.lab.runs import Running, gone, started
 
 BOOK = "holdfast.stateful.scaleio_imperative"
 LOCK = "/var/lib/holdfast/scaleio/scaleio.lock"
@@ -186,73 +182,7 @@ def unsafe(host: str, files: Mapping[str, str]) -> list[str]:
     return found
 
 
-# -- runs that end early -------------------------------------------------------------------------------------------------
-
-
-class Running:
-    """An ansible-playbook that is at work."""
-
-    def __init__(self, process: subprocess.Popen[str], folder: Path, output: Path) -> None:
-        self.process = process
-        self.folder = folder
-        self.output = output
-
-    def family(self) -> list[int]:
-        """It and all its descendants, workers and connections included."""
-        parents: dict[int, int] = {}
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit():
-                try:
-                    parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-                except (OSError, IndexError):
-                    continue
-        found = {self.process.pid}
-        while more := {pid for pid, parent in parents.items() if parent in found} - found:
-            found |= more
-        return sorted(found)
-
-    def kill(self) -> None:
-        for pid in self.family():
-            with _gone():
-                os.kill(pid, signal.SIGKILL)
-
-    def finish(self, timeout: float = 120) -> Run:
-        """Wait for its end; what it did."""
-        status = self.process.wait(timeout)
-        return read_run(status, self.output.read_text(), self.folder)
-
-
-@contextmanager
-def _gone() -> Iterator[None]:
-    try:
-        yield
-    except ProcessLookupError:
-        pass
-
-
-@contextmanager
-def started(layout: Layout, inventories: tuple[Path, ...]) -> Iterator[Running]:
-    """Start the playbook and let go of it; it does not outlive this context."""
-    with prepared() as (environment, folder):
-        output = folder / "output"
-        with output.open("w") as file:
-            process = subprocess.Popen(
-                command(BOOK, inventories, (), layout.variables),
-                cwd=PROJECT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
-        running = Running(process, folder, output)
-        try:
-            yield running
-        finally:
-            if process.poll() is None:
-                running.kill()
-            process.wait()
+# -- the moment --------------------------------------------------------------------------------------------------------
 
 
 def wait_for(moment: Moment, host: Host, files: Mapping[str, str], starts: int, running: Running) -> list[int]:
@@ -338,12 +268,12 @@ def kill_and_resume(cluster: Cluster, kind: str, moment: Moment) -> None:
     name, host = list(cluster.hosts.items())[moment.agent]
     starts = host.starts()
     with cluster.safe():
-        with started(new, cluster.inventories) as running:
+        with started(BOOK, cluster.inventories, new.variables) as running:
             victims = wait_for(moment, host, old.files, starts, running)
             if kind == "module":
                 assert victims, f"no module was seen before {moment}"
                 for pid in victims:
-                    with _gone():
+                    with gone():
                         os.kill(pid, signal.SIGKILL)
             else:
                 running.kill()
@@ -381,7 +311,7 @@ def test_a_second_run_meets_a_living_one(clusters: tuple[Cluster, Cluster]) -> N
     old, new = cluster.layouts()
     host = next(iter(cluster.hosts.values()))
     starts = host.starts()
-    with cluster.safe(), started(new, cluster.inventories) as first:
+    with cluster.safe(), started(BOOK, cluster.inventories, new.variables) as first:
         wait_for(Moment(0, 0), host, old.files, starts, first)
         # Held still while a module of the first phase is at work, it cannot begin the second one; and it lives all the same.
         still = first.family()
@@ -404,7 +334,7 @@ def test_a_second_run_meets_a_living_one(clusters: tuple[Cluster, Cluster]) -> N
             assert hashes(*cluster.hosts) == before
         finally:
             for pid in still:
-                with _gone():
+                with gone():
                     os.kill(pid, signal.SIGCONT)
         first.finish().expect(0)
     cluster.arrived(new)
