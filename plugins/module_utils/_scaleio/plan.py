@@ -736,16 +736,17 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
         for node in nodes:
             if node.member in framework.looks:
                 node.steps.insert(0, framework.looks[node.member])
+    losing = [node for node in nodes if node.change == "new_agent_id" and node.member in framework.hosting]
+    refused.extend(_early_losses(losing, observations, nodes))
     warnings = [*warnings, *framework.warnings, *doubts]
     notes = tuple(f"{cluster}: {note}" for note in framework.notes)
     if refused or limits:
         return Plan(cluster, refused=(*refused, *limits), warnings=tuple(warnings), notes=notes)
-    rollout = _phases(nodes, max(room, 1), serving)
+    rollout = _phases(nodes, max(room, 1), serving, {node.member for node in losing})
     if front is not None and framework.quiet is not None:
         rollout = _quietly(rollout, front["member"], framework.quiet)
     if framework.before_loss is not None:
-        losing = {node.member for node in nodes if node.change == "new_agent_id" and node.member in framework.hosting}
-        rollout = _looked_at(rollout, losing, framework.before_loss)
+        rollout = _looked_at(rollout, {node.member for node in losing}, framework.before_loss)
     return Plan(
         cluster,
         phases=(*rollout, *framework.phases),
@@ -846,6 +847,27 @@ def _quietly(phases: Iterable[Phase], front: str, quiet: Step) -> Iterator[Phase
         yield phase
 
 
+def _early_losses(
+    losing: Sequence[NodePlan], observations: Sequence[Observation], nodes: Sequence[NodePlan]
+) -> list[str]:
+    """An agent that is down comes first. If the scheduler is lost with its ID, the next one meets hosts without attributes."""
+    down = [node.member for node in losing if not node.goes_down]
+    targets = {node.member: model.framework_view(node.attributes).imperative for node in nodes}
+    bare = [
+        o["member"]
+        for o in observations
+        if o["agent"]["running"] is not None
+        and targets[o["member"]]
+        and not model.framework_view(o["agent"]["running"]["attributes"]).imperative
+    ]
+    if not down or not bare:
+        return []
+    return [
+        f"{', '.join(down)}: the agent is down and gives up its ID, and with it ends the framework's scheduler, which Marathon starts"
+        f" elsewhere while {', '.join(bare)} have no attributes yet: remove its app from Marathon, then run again"
+    ]
+
+
 def _looked_at(phases: Iterable[Phase], losing: Collection[str], look: Phase) -> Iterator[Phase]:
     """All disks are looked at before an agent gives up its ID, and with it the framework's scheduler: the next one starts then."""
     for phase in phases:
@@ -902,23 +924,29 @@ def declared_domains(observations: Iterable[Observation]) -> list[str]:
     return list(found)
 
 
-def _phases(nodes: Sequence[NodePlan], unavailable: int, serving: Collection[str]) -> Iterator[Phase]:
+def _phases(
+    nodes: Sequence[NodePlan], unavailable: int, serving: Collection[str], losing: Collection[str]
+) -> Iterator[Phase]:
     """Nodes whose agent does not go down first and together, then the others in batches, those out of service first.
 
     The first batch is a single node, to prove the change; a batch never spans racks, because copies of the same data
     may lie in different racks.
+
+    :param losing: members that take the framework's scheduler along. Each goes alone and after all others: the next scheduler
+        reads attributes as it starts, and takes the disks of whoever has none yet.
     """
     quiet = {node.member: tuple(node.steps) for node in nodes if node.steps and not node.goes_down}
     if quiet:
         yield Phase(_QUIET_HOSTS, quiet)
     rolling = sorted(
         (node for node in nodes if node.goes_down),
-        key=lambda node: (node.member in serving, natural(node.rack), natural(node.member)),
+        key=lambda node: (node.member in losing, node.member in serving, natural(node.rack), natural(node.member)),
     )
     batches: list[list[NodePlan]] = []
     for node in rolling:
         last = batches[-1] if len(batches) > 1 else None
-        if last is not None and len(last) < unavailable and last[0].rack == node.rack:
+        alone = node.member in losing
+        if last is not None and not alone and len(last) < unavailable and last[0].rack == node.rack:
             last.append(node)
         else:
             batches.append([node])

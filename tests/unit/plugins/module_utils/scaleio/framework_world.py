@@ -148,7 +148,7 @@ class Framework:
     def start(self) -> None:
         """A new scheduler: no node, the store of before, and no master where it asks for one that is dead."""
         assert self.app is not None
-        self.tasks, self.version = self.tasks + 1, self.version + 1
+        self.tasks += 1
         self.nodes, self.runs = {}, True
         self.registered = master_of(self.app["cmd"]) not in self.dead
 
@@ -403,6 +403,7 @@ class Cluster(World):
             for host in self.hosts().values():
                 if host.running is not None:
                     self._meets(host, idle=idle)
+            self.framework.version += 1
             self.framework.start()
         self._count()
 

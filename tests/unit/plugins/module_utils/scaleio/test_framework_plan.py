@@ -357,19 +357,34 @@ def test_the_scheduler_itself_is_no_work_that_would_be_lost() -> None:
 
 
 def test_the_scheduler_that_ends_with_its_agents_id_meets_disks_that_were_looked_at() -> None:
-    """And the restart in the end does not ask for the task that it had when all was planned."""
+    """It goes last, when everybody has attributes; and the restart does not ask for the task that it had when all was planned."""
     members = [member(number, wanted=wanted(sds=TWO_DISKS), devices=NEW_DISK) for number in (1, 2)]
     found = plan(services(*members, app={"tasks": [task_on(name(1))]}), *members)
     assert [phase.name for phase in found.phases] == [
-        *(QUIET, LOOK, "batch 1 of 2", QUIET, "batch 2 of 2"),
+        *(QUIET, "batch 1 of 2", QUIET, LOOK, "batch 2 of 2"),
         *(LOOK, FRAMEWORK),
     ]
-    assert list(found.phases[1].steps) == ["agent01", "agent02"]
-    assert found.phases[1].steps["agent01"][0].requires == (
+    assert [list(found.phases[place].steps) for place in (1, 3, 4)] == [
+        ["agent02"],
+        ["agent01", "agent02"],
+        ["agent01"],
+    ]
+    assert found.phases[3].steps["agent01"][0].requires == (
         Condition(("foreign", "/dev/xvdf"), ""),
         Condition(("foreign", "/dev/xvdg"), ""),
     )
     assert app_step(found).requires == (Condition(("bare_strangers",), [], "within"),)
+
+
+def test_a_scheduler_that_would_start_anew_while_hosts_are_without_attributes() -> None:
+    members = [member(1, wanted=wanted(sds=TWO_DISKS), devices=NEW_DISK, up=False), new(2), new(3)]
+    at_gateway = {"engineering": {"qe": {address(1): ["/dev/xvdf"]}}}
+    part = lost(members[0], nodes={name(1): known(QE)}, provided=at_gateway, app={"tasks": [task_on(name(1))]})
+    part["agents"] = [agent_of(found) for found in members[1:]]
+    assert refusals(part, *members)[-1] == (
+        "agent01: the agent is down and gives up its ID, and with it ends the framework's scheduler, which Marathon starts elsewhere"
+        " while agent02, agent03 have no attributes yet: remove its app from Marathon, then run again"
+    )
 
 
 def test_attributes_that_stand_and_were_never_read_are_read_by_a_restart() -> None:

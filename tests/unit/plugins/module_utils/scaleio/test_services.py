@@ -470,7 +470,7 @@ def test_a_start_whose_end_was_not_seen_counts_as_done() -> None:
     result = act(machine, steps)
     assert result["changed"] is True
     assert result["actions"] == [steps[0].sentence]
-    assert "was not running as declared after 300 s" in result["msg"]
+    assert "was not running as declared after 900 s" in result["msg"]
     assert "Command exited with status 1" in result["msg"]
 
 
