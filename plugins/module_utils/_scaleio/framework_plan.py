@@ -196,12 +196,13 @@ def bare_strangers(agents: Sequence[Mapping[str, Any]], declared: Sequence[str])
 
     :param agents: those of the leading master: ``hostname``, ``active``, ``attributes``.
     """
+    known = frozenset(declared)
     return sorted(
         {
             agent["hostname"]
             for agent in agents
             if agent["active"]
-            and agent["hostname"] not in declared
+            and agent["hostname"] not in known
             and not model.framework_view(agent["attributes"]).imperative
         }
     )
@@ -232,11 +233,12 @@ def busy_errors(services: Observation, nodes: Sequence[Node]) -> list[str]:
     """
     if not is_idle(services):
         return []
+    shown = gateway_compare.paths_by_address(services["gateway"])
     return [
         f"{node.member}: {path} is one of its devices by attribute and not at the gateway, and {why}: free it, or declare another one"
         for node in nodes
         for path, why in sorted(node.busy.items())
-        if path not in gateway_compare.paths_of(services["gateway"], node.ip)
+        if path not in shown.get(node.ip, ())
     ]
 
 

@@ -276,17 +276,21 @@ def find_device(gateway: Document, ip: str, path: str) -> tuple[str, str, dict[s
     return None
 
 
-def paths_of(gateway: Document, ip: str) -> set[str]:
-    """The paths of the devices of the SDS that has this address."""
-    return {device["path"] for _, _, key, device in _each_device(gateway) if ip in _addresses(gateway, key)}
+def paths_by_address(gateway: Document) -> dict[str, set[str]]:
+    """The paths of the devices of every SDS that has some, by each of its addresses."""
+    found: dict[str, set[str]] = {}
+    for _, _, key, device in _each_device(gateway):
+        for address in _addresses(gateway, key):
+            found.setdefault(address, set()).add(device["path"])
+    return found
 
 
-def contributions(gateway: Document, ip: str) -> dict[str, dict[str, list[str]]]:
-    """Protection domain -> pool -> paths of the SDS that has this address."""
-    found: dict[str, dict[str, list[str]]] = {}
+def contributions_by_address(gateway: Document) -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Protection domain -> pool -> paths of every SDS that has devices, by each of its addresses."""
+    found: dict[str, dict[str, dict[str, list[str]]]] = {}
     for domain, pool, key, device in _each_device(gateway):
-        if ip in _addresses(gateway, key):
-            found.setdefault(domain, {}).setdefault(pool, []).append(device["path"])
+        for address in _addresses(gateway, key):
+            found.setdefault(address, {}).setdefault(domain, {}).setdefault(pool, []).append(device["path"])
     return found
 
 

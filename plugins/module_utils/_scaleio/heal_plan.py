@@ -134,6 +134,7 @@ class _Case:
     :param create: whether what is missing may be created at the gateway.
     :param whole: whether every member could be observed.
     :param seen: the observations of the members, by name.
+    :param shown: the paths that the gateway shows as devices of each of them.
     :param nodes: the members with the attributes in force.
     :param stale: what is wrong with the confirmations of disks.
     :param strays: members that are not as declared, and why they are left as they are.
@@ -144,6 +145,7 @@ class _Case:
     create: bool
     whole: bool
     seen: Mapping[str, Observation]
+    shown: Mapping[str, set[str]]
     nodes: Sequence[Node]
     stale: Sequence[str]
     strays: Mapping[str, str]
@@ -161,14 +163,17 @@ class _Case:
             *services["gateway"].get("domains", ()),
         ]
         strays = {}
+        shown = contributed(seen, services)
         for o in seen:
-            files, errors = declared_files(o, select, domains, contributed(o, services))
+            files, errors = declared_files(o, select, domains, shown[o["member"]])
             if errors:
                 strays[o["member"]] = "; ".join(errors)
             elif files != _in_force(o):
                 strays[o["member"]] = f"its attributes are not as declared, and heal changes none: run {_PLAYBOOK}"
         create = bool((front.get("heal") or {}).get("create"))
-        return cls(front["member"], services, create, whole, {o["member"]: o for o in seen}, nodes, stale, strays)
+        return cls(
+            front["member"], services, create, whole, {o["member"]: o for o in seen}, shown, nodes, stale, strays
+        )
 
     @property
     def up(self) -> list[Node]:
@@ -335,7 +340,7 @@ def _preview(case: _Case) -> list[str]:
 def _fresh(case: _Case, node: Node) -> list[str]:
     """The devices by attribute that the gateway does not show yet."""
     paths = {path for pools in node.provides.values() for found in pools.values() for path in found}
-    return sorted(paths - gateway_compare.paths_of(case.services["gateway"], node.ip)) if node.imperative else []
+    return sorted(paths - case.shown[node.member]) if node.imperative else []
 
 
 def _still_to_come(case: _Case, node: Node) -> Node:
@@ -497,7 +502,7 @@ def _creation(case: _Case, nodes: Sequence[Node], wanted: Sequence[Finding], res
         if paths:
             looks[node.member] = (_judge_step(node, paths, idle=not restarts),)
         if _missing(case, [node]):
-            there = gateway_compare.paths_of(gateway, node.ip) | set(paths)
+            there = case.shown[node.member] | set(paths)
             entry = declaration([node], case.services["wanted"])[node.member]
             shown[node.member] = {**entry, "provides": _only(entry["provides"], there)}
     sentence = f"wait until the gateway shows this of {_counted(len(shown), 'host')}"

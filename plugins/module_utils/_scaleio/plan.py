@@ -703,10 +703,10 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     ordinals = assign_ordinals(
         {o["member"]: None if o["identity"] is None else o["identity"]["ordinal"] for o in observations}
     )
-    shown = {o["member"]: contributed(o, front["services"]) if front else set() for o in observations}
+    shown = contributed(observations, front["services"]) if front else {}
     own_tasks = () if front is None else (task_prefix(front["services"]["wanted"]["app"]),)
     nodes = [
-        plan_node(o, ordinals[o["member"]], select, others_at_least, domains, shown[o["member"]], own_tasks)
+        plan_node(o, ordinals[o["member"]], select, others_at_least, domains, shown.get(o["member"], ()), own_tasks)
         for o in observations
     ]
     refused = gather((node.member, error) for node in nodes for error in node.errors)
@@ -783,6 +783,7 @@ def framework_nodes(
 ) -> tuple[list[Node], list[str]]:
     """The members as the framework will meet them, and what is wrong with the confirmations of their disks."""
     by_member = {observation["member"]: observation for observation in observations}
+    shown = contributed(observations, services)
     found: list[Node] = []
     problems: list[tuple[str, str]] = []
     for node in nodes:
@@ -793,8 +794,8 @@ def framework_nodes(
         view = model.framework_view(node.attributes)
         taken: list[preview.Exposed] = []
         if not view.imperative:
-            shown = contributed(observation, services)
-            taken, stale = preview.exposed(observation, shown, observation["wanted"]["global_pool_devices"])
+            confirmed = observation["wanted"]["global_pool_devices"]
+            taken, stale = preview.exposed(observation, shown[node.member], confirmed)
             problems.extend((node.member, problem) for problem in stale)
         busy = {
             device["path"]: "; ".join(device["free_because"])
@@ -831,12 +832,11 @@ def addresses(observation: Observation) -> tuple[str, str]:
     return next(filter(None, names), observation["member"]), ip or agent["flags"].get("ip", "")
 
 
-def contributed(observation: Observation, services: Mapping[str, Any]) -> set[str]:
-    """The paths that the gateway shows as devices of a member."""
-    _hostname, ip = addresses(observation)
-    if not ip or services["gateway"]["error"]:
-        return set()
-    return gateway_compare.paths_of(services["gateway"], ip)
+def contributed(observations: Iterable[Observation], services: Mapping[str, Any]) -> dict[str, set[str]]:
+    """The paths that the gateway shows as devices of each member."""
+    gateway = services["gateway"]
+    shown = {} if gateway["error"] else gateway_compare.paths_by_address(gateway)
+    return {observation["member"]: shown.get(addresses(observation)[1], set()) for observation in observations}
 
 
 def _quietly(phases: Iterable[Phase], front: str, quiet: Step) -> Iterator[Phase]:

@@ -88,9 +88,9 @@ def cluster_status(observations: Sequence[Observation], select: Selector) -> Clu
     seen = [o for o in observations if "agent" in o]
     domains = declared_domains(seen)
     services = next((o["services"] for o in observations if o.get("services")), None)
-    shown = {o["member"]: () if services is None else contributed(o, services) for o in seen}
+    shown = {} if services is None else contributed(seen, services)
     domains += _global_domain(services)
-    files = {o["member"]: declared_files(o, select, domains, shown[o["member"]]) for o in seen}
+    files = {o["member"]: declared_files(o, select, domains, shown.get(o["member"], ())) for o in seen}
     layers = None if services is None else _ServicesLayers.of(services, seen, files)
     nodes = [
         _node_status(o, files.get(o["member"], (None, [])), layers)
@@ -117,6 +117,7 @@ class _ServicesLayers:
     problems: Sequence[str]
     missing: Sequence[gateway_compare.Finding]
     strangers: Sequence[gateway_compare.Finding]
+    contributions: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]]
 
     @classmethod
     def of(
@@ -157,14 +158,16 @@ class _ServicesLayers:
         whole += [] if services["agents"] is None else stranger_errors(services, nodes)
         missing: list[gateway_compare.Finding] = []
         strangers: list[gateway_compare.Finding] = []
+        contributions: dict[str, dict[str, dict[str, list[str]]]] = {}
         if not gateway["error"]:
+            contributions = gateway_compare.contributions_by_address(gateway)
             missing = gateway_compare.missing_at_gateway(declared, gateway)
             strangers = gateway_compare.strangers_at_gateway(declared, gateway)
             whole += [] if services["wanted"]["errors"] else mdm_errors(services, [])
             whole += [finding.sentence for finding in gateway_compare.unwell(gateway)]
             whole += gateway_compare.disturbances(gateway["activity"])
             whole += [finding.sentence for finding in (*missing, *strangers) if not finding.host]
-        return cls(services, {node.member: node for node in nodes}, declared, whole, missing, strangers)
+        return cls(services, {node.member: node for node in nodes}, declared, whole, missing, strangers, contributions)
 
     def cells(self, member: str, problems: list[str]) -> tuple[str, str]:
         """A member's cells of framework and gateway; what they are about is added to its problems."""
@@ -215,7 +218,7 @@ class _ServicesLayers:
         nodes, gateway = self.services["scheduler"]["nodes"], self.services["gateway"]
         return {
             "framework": None if nodes is None else nodes.get(node.hostname, {}),
-            "gateway": None if gateway["error"] else gateway_compare.contributions(gateway, node.ip),
+            "gateway": None if gateway["error"] else self.contributions.get(node.ip, {}),
         }
 
     def pools(self) -> tuple[tuple[str, ...], ...] | None:

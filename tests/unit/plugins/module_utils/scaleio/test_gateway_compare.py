@@ -273,6 +273,20 @@ def test_looking_up() -> None:
     assert compare.find_device(gateway, IP1, "/dev/xvdg") is None
 
 
+def test_devices_by_every_address_of_their_sds() -> None:
+    gateway = a_gateway(COMPLETE)
+    second = "192.168.0.2"
+    gateway["sds"][IP2]["addresses"].append(second)
+    paths, provides = compare.paths_by_address(gateway), compare.contributions_by_address(gateway)
+    assert (
+        paths[IP2]
+        == paths[second]
+        == {path for pools in provides[second].values() for found in pools.values() for path in found}
+    )
+    assert "/dev/xvdg" in paths[IP2] and "/dev/xvdg" not in paths[IP1]
+    assert provides[IP2] == provides[second]
+
+
 def test_a_large_system_is_compared_in_a_moment() -> None:
     paths = [f"/dev/sd{letter}" for letter in "abcdefgh"]
     hosts = {f"node{n}": f"10.{n // 250}.{n % 250}.1" for n in range(1000)}
