@@ -4,16 +4,19 @@
 
 """Plans a cluster of 1,000 agents in a process of its own, and prints seconds and memory as JSON, and what is too much.
 
-The observations are as large as real ones (8 kB each); making them counts for the memory and not for the time.
+With --framework its framework is at work, and every host is to contribute one disk more. The observations are as large as real
+ones (8 kB each); making them counts for the memory and not for the time.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.holdfast.stateful.benchmarks.services_1000 import with_framework
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import plan_cluster
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.wanted import normalise
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
@@ -24,6 +27,7 @@ MOST_MB = 200
 DISKS = 12
 # At this size a rollout one agent at a time would take half an hour by itself.
 MAX_UNAVAILABLE = 10
+EMPTY = {"select": "[?free && size_bytes > `1000000000000`].path", "count": "any"}
 
 
 def observations(agents: int) -> list[dict[str, Any]]:
@@ -38,9 +42,7 @@ def _observation(number: int, agents: int) -> dict[str, Any]:
             "cluster": "scaleio",
             "state": "present",
             # A protection domain takes at most 128 SDSs.
-            "sds": {
-                f"engineering{number // 125}": {f"pool{number // 125}": "[?free && size_bytes > `1000000000000`].path"}
-            },
+            "sds": {f"engineering{number // 125}": {f"pool{number // 125}": EMPTY}},
             "sdc": None,
             "sdc_default": "last_sds_pool",
             "persona": None,
@@ -122,6 +124,7 @@ def _observation(number: int, agents: int) -> dict[str, Any]:
             "connected": agents,
             "agents": [{"id": agent_id, "hostname": member, "pid": "", "active": True, "attributes": {}}],
         },
+        "framework": {"offers": [disks[0]["path"]], "error": None},
         "devices": disks,
         "devices_error": None,
         "identity": None,
@@ -151,6 +154,8 @@ def too_much(seconds: float, peak_mb: int) -> list[str]:
 
 def main() -> None:
     cluster = observations(AGENTS)
+    if "--framework" in sys.argv[1:]:
+        cluster = with_framework(cluster)
     size = sum(len(json.dumps(one)) for one in cluster) // AGENTS
     began = time.perf_counter()
     plan = plan_cluster("scaleio", cluster, select)

@@ -13,20 +13,29 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from ansible_collections.holdfast.stateful.benchmarks import plan_1000
+from ansible_collections.holdfast.stateful.benchmarks import plan_1000, services_1000
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import plan_cluster
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
 
+Cluster = Callable[[int], list[dict[str, Any]]]
 
-def test_a_plan_of_1000_agents_takes_less_than_200_mb() -> None:
+
+def large(agents: int) -> list[dict[str, Any]]:
+    """With the framework at work."""
+    return services_1000.with_framework(plan_1000.observations(agents))
+
+
+@pytest.mark.parametrize(("arguments", "steps"), [([], 9000), (["--framework"], 8105)])
+def test_a_plan_of_1000_agents_takes_less_than_200_mb(arguments: list[str], steps: int) -> None:
     done = subprocess.run(
-        [sys.executable, str(Path(plan_1000.__file__))],
+        [sys.executable, str(Path(plan_1000.__file__)), *arguments],
         env={**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]},
         check=True,
         capture_output=True,
@@ -34,13 +43,21 @@ def test_a_plan_of_1000_agents_takes_less_than_200_mb() -> None:
         timeout=120,
     )
     found = json.loads(done.stdout)
-    assert (found["agents"], found["steps"], found["refused"]) == (1000, 9000, [])
+    assert (found["agents"], found["steps"], found["refused"]) == (1000, steps, [])
     assert found["peak_mb"] < 200
 
 
-def operations(agents: int) -> int:
+def test_with_the_framework_every_part_of_the_plan_is_there() -> None:
+    plan = plan_cluster("scaleio", large(20), select)
+    assert not plan.refused
+    kinds = [step.kind for phase in plan.phases for steps in phase.steps.values() for step in steps]
+    assert {"await_quiet", "look_again", "await_nodes", "await_gateway"} <= set(kinds)
+    assert kinds.count("write_file") == kinds.count("start_agent") == 20
+    assert kinds.count("restart_app") == 1
+
+
+def operations(cluster: list[dict[str, Any]]) -> int:
     """How many instructions of the interpreter planning a cluster takes."""
-    cluster = plan_1000.observations(agents)
     count = 0
 
     def trace(frame: FrameType, _event: str, _argument: Any) -> Any:
@@ -59,11 +76,12 @@ def operations(agents: int) -> int:
     return count
 
 
-def test_ten_times_the_agents_are_ten_times_the_work() -> None:
-    few = operations(40)
+@pytest.mark.parametrize("cluster", [plan_1000.observations, large])
+def test_ten_times_the_agents_are_ten_times_the_work(cluster: Cluster) -> None:
+    few = operations(cluster(40))
     assert few > 100_000
     # A single comparison of every agent with every other makes it 11 times.
-    assert operations(400) < 10.5 * few
+    assert operations(cluster(400)) < 10.5 * few
 
 
 @pytest.mark.parametrize(
