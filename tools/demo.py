@@ -1,7 +1,7 @@
 # Copyright (c) 2026 Holdfast contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main job, shown on the lab: deploys ScaleIO attributes on every agent, deploys again to change nothing, prints the status."""
+"""The main job, shown on the lab: deploys ScaleIO on every agent, to the gateway, deploys again to change nothing, prints the status."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from dataclasses import dataclass
 from environments import Environment, main_environment, say, the_lab
 from processes import leave_on_signals, started
 
-NEXT = """
-The lab is up. Where to look next{as_root}:
+# The agents, and who talks to Marathon, to the framework and to the gateway.
+INVENTORIES = ["-i", "inventories/lab", "-i", "inventories/lab_framework"]
+RUN = " ".join(["ansible-playbook", *INVENTORIES])
+
+NEXT = f"""
+The lab is up. Where to look next{{as_root}}:
   eval "$(make -s env)"           gives this terminal the programs and the collection, for the lines below
-  ansible-playbook -i inventories/lab holdfast.stateful.plan
-                                  what a deployment would do; .status prints the table above again
+  {RUN} holdfast.stateful.plan
+                                  what a deployment would do; holdfast.stateful.status prints the tables above again
+  {RUN} holdfast.stateful.heal
+                                  mends a framework that has come to a halt, as one has when the leading master is killed
   ansible-doc holdfast.stateful.scaleio_node
                                   a module's page; the role's: ansible-doc -t role holdfast.stateful.scaleio
   python3 -m lab --help           the hosts, and faults to try: kill, crash, cut, disk-fill; reset undoes all
@@ -57,7 +63,7 @@ def act(title: str, command: list[str], main: Environment) -> Act:
 def main() -> int:
     leave_on_signals()
     environment = main_environment()
-    playbook = ["ansible-playbook", "--inventory", "inventories/lab"]
+    playbook = ["ansible-playbook", *INVENTORIES]
     parts = [
         ("build the lab's images", ["python", "-m", "lab", "image"]),
         ("start the lab", ["ansible-playbook", "extensions/molecule/default/create.yml"]),
