@@ -253,7 +253,7 @@ def conformance() -> list[Check]:
     """The simulators against the rules of the real products, and against what those were seen to do. Daemons start by the hundred."""
     products = sorted(path for path in (ROOT / SIMULATORS).iterdir() if (path / "conftest.py").exists())
     others = [path.relative_to(ROOT) for path in products]
-    runs = {
+    runs: dict[str, Sequence[str | Path]] = {
         "rules of Mesos": [SIMULATORS, *(f"--ignore={path}" for path in others)],
         "rules of the others": others,
         "recorded cases": ["tests/conformance"],

@@ -494,7 +494,6 @@ def _at_rest(case: _Case) -> bool:
 
 def _creation(case: _Case, nodes: Sequence[Node], wanted: Sequence[Finding], restarts: bool) -> list[Phase]:
     """Look at the devices once more on their hosts, then create all at the gateway and wait until it shows that."""
-    gateway = case.services["gateway"]
     added = {(found.ip, found.path) for found in wanted if found.kind == "device"}
     looks, shown = {}, {}
     for node in nodes:
