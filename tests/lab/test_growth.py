@@ -172,6 +172,17 @@ def test_nothing_that_is_contributed_is_moved(run: Play, host: str, declared: Ma
     assert hashes(*EVERYBODY) == before
 
 
+def test_a_node_that_leaves_the_inventory(run: Play, tmp_path: Path) -> None:
+    before = hashes(*EVERYBODY)
+    three = [host for host in AGENTS if host != "agent03"]
+    inventories = (*few(tmp_path, *three, declared=False), SERVICES_INVENTORY)
+    declared = declaring(tmp_path, **{host: KNOWN[host] for host in three})
+    refused = playbook(DEPLOY, inventories=(*inventories, declared)).expect(2)
+    sentence = "agent03: /dev/xvdf is in the pool engineering/qe at the gateway, and the host is not in the inventory"
+    assert sentence in refused.failures()["agent02"], refused.failures()
+    assert hashes(*EVERYBODY) == before
+
+
 # -- heal ------------------------------------------------------------------------------------------------------------------
 
 HEAL = "holdfast.stateful.heal"

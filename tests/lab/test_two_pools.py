@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.lab.harness import (
-    LAB_INVENTORY,
-    ROOT,
     address,
+    contributed,
     described,
     down_together,
     events,
@@ -23,8 +22,6 @@ from tests.lab.harness import (
 
 QE = [f"agent{number:02}" for number in range(1, 9)]
 DEVELOPMENT = [f"agent{number:02}" for number in range(9, 17)]
-ROLLOUT = ROOT / "extensions" / "molecule" / "scaleio_two_pools" / "rollout.yml"
-INVENTORIES = (LAB_INVENTORY, ROOT / "inventories" / "two_pools", ROLLOUT)
 
 ARGV_QE = (
     "/usr/sbin/mesos-slave --master=zk://m1:2181,m2:2181,m3:2181/mesos --log_dir=/var/log/mesos --hostname={host}"
@@ -84,6 +81,11 @@ def test_the_rollout_never_took_more_than_four_nor_two_racks_and_proved_the_firs
     assert max(map(len, together)) in (2, 3, 4)
     for hosts in together:
         assert len({described()[host]["scaleio_rack"] for host in hosts}) == 1, f"down together: {sorted(hosts)}"
+
+
+def test_each_pool_has_its_eight_devices_at_the_gateway() -> None:
+    pools = dict.fromkeys(QE, "engineering/qe") | dict.fromkeys(DEVELOPMENT, "engineering/development")
+    assert contributed() == {address(host): {"/dev/xvdf": pool} for host, pool in pools.items()}
 
 
 def test_the_second_run_has_left_the_agents_alone(reach: Callable[[str], Any]) -> None:

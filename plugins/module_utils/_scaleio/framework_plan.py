@@ -112,6 +112,7 @@ def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) ->
     plan.errors.extend(mdm_errors(services, plan.warnings))
     plan.errors.extend(busy_errors(services, nodes))
     plan.errors.extend(immovable(declared, services))
+    plan.errors.extend(removed_nodes(declared, services))
     if plan.errors or not nodes:
         return plan
     if any(pool["devices"] for domain in services["gateway"]["domains"].values() for pool in domain["pools"].values()):
@@ -279,6 +280,18 @@ def immovable(declared: gateway_compare.Declared, services: Observation) -> list
                 f" remove the SDS sds_{member['ip']} at the gateway if it is there, then run again"
             )
     return errors
+
+
+def removed_nodes(declared: gateway_compare.Declared, services: Observation) -> list[str]:
+    """Agents that contribute and that the inventory, seen whole, no longer names."""
+    agents = {agent["ip"]: agent["hostname"] for agent in services["agents"] or () if agent["active"]}
+    return [
+        f"{agents[found.ip]}: {found.path} is in the pool {found.domain}/{found.pool} at the gateway, and the host is not in the"
+        f" inventory: the framework never removes a node; put its line back, or evacuate it at the gateway, remove it there and stop"
+        f" its agent, then run again"
+        for found in gateway_compare.strangers_at_gateway(declared, services["gateway"])
+        if found.kind == "device" and not found.host and found.ip in agents
+    ]
 
 
 # -- what there shall be ---------------------------------------------------------------------------------------------------
