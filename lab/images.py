@@ -117,6 +117,9 @@ def ensure(machine: Machine, state: Path, releases: Iterable[str]) -> dict[str, 
         disk_room(machine, state, DISK_FOR_IMAGES)
         with _workshop(state) as folder:
             each(missing, lambda release: _make(machine, release, bases[release], names[release], folder))
+        # One after the other: podman fails to list images while one of them goes.
+        for release in missing:
+            _remove_older(machine, release, (_base(release, bases[release]), names[release]))
     return names
 
 
@@ -138,10 +141,14 @@ def _workshop(state: Path) -> Iterator[Path]:
 
 
 def _make(machine: Machine, release: str, base_hash: str, name: str, folder: Path) -> None:
-    base = f"{REPOSITORY}:{release}-base-{base_hash}"
+    base = _base(release, base_hash)
     if not _exists(base):
         _build_base(machine, release, base, folder)
     _build(machine, release, base, name, folder)
+
+
+def _base(release: str, base_hash: str) -> str:
+    return f"{REPOSITORY}:{release}-base-{base_hash}"
 
 
 def _exists(name: str) -> bool:
@@ -193,7 +200,6 @@ def _build(machine: Machine, release: str, base: str, name: str, folder: Path) -
             copy(tree, context / "product" / place)
         argv = ["build", "--quiet", "--network", "none", "--build-arg", f"BASE={base}", "--label", f"{LABEL}={release}"]
         machine.podman(*argv, "--file", IMAGE / "Containerfile", "--tag", name, context)
-    _remove_older(machine, release, (base, name))
 
 
 def copy(tree: Path, target: Path) -> None:

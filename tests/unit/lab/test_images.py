@@ -83,7 +83,7 @@ def test_a_product_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_built_and_takes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither room nor a folder is asked for; a folder is made anew for each building, and goes with it."""
-    there, asked, built = True, [], []
+    there, asked, built, cleared = True, [], [], []
     (tmp_path / "tmp").mkdir()
     (tmp_path / "tmp/left").touch()
 
@@ -95,6 +95,7 @@ def test_what_is_there_is_not_built_and_takes_no_room(tmp_path: Path, monkeypatc
     monkeypatch.setattr(images, "_exists", lambda name: there)
     monkeypatch.setattr(images, "disk_room", lambda *words: asked.append(words))
     monkeypatch.setattr(images, "_make", make)
+    monkeypatch.setattr(images, "_remove_older", lambda _machine, release, kept: cleared.append((release, kept)))
     monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=0))
     machine = Machine("runc", apparmor=False)
     names = images.ensure(machine, tmp_path, ["bookworm", "bullseye", "bookworm"])
@@ -102,6 +103,8 @@ def test_what_is_there_is_not_built_and_takes_no_room(tmp_path: Path, monkeypatc
     there = False
     assert images.ensure(machine, tmp_path, ["bookworm"])["bookworm"] == names["bookworm"]
     assert built == ["bookworm"] and asked == [(machine, tmp_path, 2 << 30)]
+    ((release, kept),) = cleared
+    assert release == "bookworm" and names["bookworm"] in kept
     assert not (tmp_path / "tmp").exists()
 
 
