@@ -235,12 +235,14 @@ def units() -> list[Check]:
     """Unit tests of the collection on each ansible-core; once those of programs that know nothing of Ansible, and those that
     run whole playbooks without a lab: on the newest, as the scenarios run them on the oldest."""
     newest = environments()[-1]
+    # The longest goes first, the shortest last.
     jobs = [
         pytest(f"units: roles ({newest.title})", newest, _units("roles")),
+        *(
+            pytest(f"units ({wanted.title})", wanted, *map(_units, ("plugins", "benchmarks")))
+            for wanted in environments()
+        ),
         pytest("units: lab, tools", main_environment(), *map(_units, ("lab", "tools"))),
-    ]
-    jobs += [
-        pytest(f"units ({wanted.title})", wanted, _units("plugins"), _units("benchmarks")) for wanted in environments()
     ]
     return [Check(job, pytest_tally) for job in jobs]
 
