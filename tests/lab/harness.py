@@ -384,6 +384,18 @@ def agents_at_master(headers: Mapping[str, str] | None = None) -> list[dict[str,
     raise AssertionError("no master answers as leader")
 
 
+def leads(host: str) -> bool:
+    """Whether a master answers for itself."""
+    connection = http.client.HTTPConnection(address(host), 5050, timeout=5)
+    try:
+        connection.request("GET", "/slaves")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
 def registered() -> dict[str, dict[str, Any]]:
     """Host name -> attributes of every agent that is active at the leading master."""
     return {agent["hostname"]: agent["attributes"] for agent in agents_at_master() if agent["active"]}

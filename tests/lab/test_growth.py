@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.lab.harness import (
+    MASTERS,
     SERVICES_INVENTORY,
     Run,
     address,
@@ -29,6 +30,7 @@ from tests.lab.harness import (
     hashes,
     lab,
     launches,
+    leads,
     on,
     playbook,
     root,
@@ -116,6 +118,20 @@ def test_a_further_device_restarts_its_agent_and_the_scheduler_once(run: Play) -
     assert run(DEPLOY, declared=declared).expect(0).changed() == {}
 
 
+def test_nobody_goes_down_while_data_moves(run: Play) -> None:
+    hook = root("m1") / "run/scaleio-gateway-simulator"
+    hook.mkdir(exist_ok=True)
+    (hook / "rebuilding").touch()
+    before = starts()
+    declared = {**FIRST, "agent05": TWO_DISKS, "agent03": {**QE, "scaleio_sdc": {"engineering": ["qe", "other"]}}}
+    try:
+        waited = run(DEPLOY, declared=declared, scaleio_framework_timeout=5).expect(2)
+    finally:
+        (hook / "rebuilding").unlink()
+    assert "a rebuild of 1.07 GB runs or waits" in waited.failures()["m1"], waited.failures()
+    assert waited.changed() == {} and starts() == before
+
+
 def test_a_further_pool_in_the_same_domain(run: Play) -> None:
     lab("disk-add", "agent07", "/dev/xvdi", "200G")
     more = {**QE, "scaleio_sds": {"engineering": {"qe": ["/dev/xvdg"], "spare": ["/dev/xvdi"]}}}
@@ -196,9 +212,9 @@ def test_a_healthy_cluster_is_left_alone(run: Play) -> None:
 
 
 def test_a_scheduler_that_lost_its_master_is_started_anew(run: Play) -> None:
-    leader = next(host for host in ("m1", "m2", "m3") if _leads(host))
+    leader = next(host for host in MASTERS if leads(host))
     on(leader, "systemctl", "restart", "mesos-master")
-    until(lambda: any(_leads(host) for host in ("m1", "m2", "m3")), seconds=60)
+    until(lambda: any(leads(host) for host in MASTERS), seconds=60)
     until(lambda: "is registered at the leading master" in run(STATUS, declared=KNOWN).expect(2).output, seconds=60)
     before = starts()
     healed = run(HEAL, declared=KNOWN).expect(0)
@@ -206,14 +222,6 @@ def test_a_scheduler_that_lost_its_master_is_started_anew(run: Play) -> None:
     assert starts() == before
     run(STATUS, declared=KNOWN).expect(0)
     assert run(HEAL, declared=KNOWN).expect(0).changed() == {}
-
-
-def _leads(host: str) -> bool:
-    """Whether a master answers for itself."""
-    answer = on(
-        host, "sh", "-c", f"curl -s -o /dev/null -w '%{{http_code}}' http://{address(host)}:5050/slaves || true"
-    )
-    return answer == "200"
 
 
 def test_what_the_gateway_refused_once_is_created_by_consent(run: Play, tmp_path: Path) -> None:

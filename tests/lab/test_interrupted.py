@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Deployments of the framework that are killed with all their processes on the controller: the next run ends in the same state
-(scenario scaleio_interrupted).
+"""Deployments of the framework that are killed with all their processes on the controller, or whose scheduler or master dies
+under them: they end, or the next run ends, in the same state (scenario scaleio_interrupted).
 
 Three bare agents each time. The moments are spread over the whole run, and taken from what is seen outside of it.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.harness import (
+    MASTERS,
     SERVICES_INVENTORY,
     address,
     alone,
@@ -24,6 +25,8 @@ from tests.lab.harness import (
     gateway_requests,
     lab,
     launches,
+    leads,
+    on,
     playbook,
     started_with,
     until,
@@ -72,14 +75,45 @@ def interrupt_and_resume(moment: str, inventories: tuple[Path, ...]) -> None:
         assert running.process.poll() is None, f"the run was over before {moment}"
         running.kill()
         assert running.finish().status != 0
-    resumed = playbook(BOOK, inventories=inventories, variables=VARIABLES).expect(0)
-    assert contributed() == {address(host): {"/dev/xvdf": "engineering/qe"} for host in AGENTS}, resumed.output[-3000:]
-    assert playbook(BOOK, inventories=inventories, variables=VARIABLES).expect(0).changed() == {}
+    playbook(BOOK, inventories=inventories, variables=VARIABLES).expect(0)
+    arrived(inventories)
 
 
 @pytest.mark.parametrize("moment", FEW)
 def test_interrupted(moment: str, inventories: tuple[Path, ...]) -> None:
     interrupt_and_resume(moment, inventories)
+
+
+def arrived(inventories: tuple[Path, ...]) -> None:
+    assert contributed() == {address(host): {"/dev/xvdf": "engineering/qe"} for host in AGENTS}
+    assert playbook(BOOK, inventories=inventories, variables=VARIABLES).expect(0).changed() == {}
+
+
+def test_the_scheduler_dies_in_the_middle(inventories: tuple[Path, ...]) -> None:
+    """Marathon starts another, which the run waits for."""
+    lab("reset")
+    alone(*AGENTS)
+    with started(BOOK, inventories, VARIABLES) as running:
+        until(MOMENTS["the first SDS is created"], seconds=120)
+        on(launches()[-1], "pkill", "-KILL", "-f", "[.]/scaleio-scheduler -rest")
+        running.finish().expect(0)
+    arrived(inventories)
+
+
+def test_the_master_fails_over_in_the_middle(inventories: tuple[Path, ...]) -> None:
+    """The scheduler never subscribes again: the run says so, and the next one starts it anew."""
+    lab("reset")
+    alone(*AGENTS)
+    with started(BOOK, inventories, VARIABLES) as running:
+        until(MOMENTS["the scheduler logs in at the gateway"], seconds=120)
+        leader = next(host for host in MASTERS if leads(host))
+        on(leader, "systemctl", "restart", "mesos-master")
+        failed = running.finish(180)
+    if failed.status != 0:
+        assert "framework" in failed.failures()["m1"], failed.failures()
+    until(lambda: any(map(leads, MASTERS)), seconds=60)
+    playbook(BOOK, inventories=inventories, variables=VARIABLES).expect(0)
+    arrived(inventories)
 
 
 @pytest.mark.soak

@@ -218,6 +218,7 @@ def plan_node(
     node.errors.extend(wanted["errors"])
     node.warnings.extend(wanted["warnings"])
     node.errors.extend(obstacle["sentence"] for obstacle in agent["obstacles"])
+    node.errors.extend(_misspelled(agent["files"]))
     if node.errors:
         return node
     current = owned(agent["files"])
@@ -281,6 +282,16 @@ def plan_node(
     node.change = change.kind
     node.goes_down = bool(takeover) and not mesos.is_down(agent)
     return node
+
+
+def _misspelled(files: Iterable[str]) -> list[str]:
+    """Attribute names that the framework overlooks because of their case (recorded: attribute case of ``Scaleio-sds-domains``)."""
+    return [
+        f"the attribute file {name} is not spelled in small letters: the framework goes by the case of names, so that it does not read"
+        f" this one; rename or remove it"
+        for name in files
+        if name.lower().startswith(model.OWNED_PREFIX) and not name.startswith(model.OWNED_PREFIX)
+    ]
 
 
 def declared_files(

@@ -1302,3 +1302,11 @@ def test_every_step_carries_what_it_was_planned_for() -> None:
     }
     assert conditions["start_agent"] == {("files",): files}
     assert jmespath.search("[0].steps.agent01[-2].args.attributes", found.to_json()["phases"]) == files
+
+
+def test_a_name_in_another_case_is_refused() -> None:
+    planned = plan_cluster("scaleio", [observation(agent=agent({"Scaleio-sds-domains": "engineering"}))], select)
+    assert planned.refused == (
+        "agent01: the attribute file Scaleio-sds-domains is not spelled in small letters: the framework goes by the case of names, so"
+        " that it does not read this one; rename or remove it",
+    )
