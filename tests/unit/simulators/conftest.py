@@ -29,6 +29,9 @@ import pytest
 
 ROOTFS = Path(__file__).resolve().parents[3] / "lab" / "simulators" / "mesos" / "rootfs"
 WAIT_SECONDS = 10.0
+# Without any authorities: loading those takes longer than most requests.
+_UNVERIFIED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_UNVERIFIED.check_hostname, _UNVERIFIED.verify_mode = False, ssl.CERT_NONE
 RESOURCES = "--resources=cpus:2;mem:1024;disk:4096;ports:[31000-32000]"
 
 
@@ -49,9 +52,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _open(url: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    handlers = (_NoRedirect(), urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    handlers = (_NoRedirect(), urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_UNVERIFIED))
     request = urllib.request.Request(url, data=data, headers=headers or {})
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=3) as answer:
