@@ -53,7 +53,9 @@ def create_domain(gateway: Gateway, domain: str) -> Made:
         held = shown["domains"].get(domain)
         return str(held["id"]) if held else ""
 
-    return _create(gateway, f"the protection domain {domain}", find, lambda _: ("ProtectionDomain", {"name": domain}))
+    return _create(
+        gateway, f"the protection domain {domain}", find, lambda _shown: ("ProtectionDomain", {"name": domain})
+    )
 
 
 def create_pool(gateway: Gateway, domain: str, pool: str) -> Made:

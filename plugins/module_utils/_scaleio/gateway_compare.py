@@ -279,7 +279,7 @@ def find_device(gateway: Document, ip: str, path: str) -> tuple[str, str, dict[s
 def paths_by_address(gateway: Document) -> dict[str, set[str]]:
     """The paths of the devices of every SDS that has some, by each of its addresses."""
     found: dict[str, set[str]] = {}
-    for _, _, key, device in _each_device(gateway):
+    for _domain, _pool, key, device in _each_device(gateway):
         for address in _addresses(gateway, key):
             found.setdefault(address, set()).add(device["path"])
     return found
