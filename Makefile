@@ -50,7 +50,7 @@ demo: rights setup-main ## deploy on the lab, twice, and look at the result
 	@$(PYTHON) tools/demo.py
 
 test: rights setup ## everything: lint, units, sanity, conformance, every scenario on the lab
-	@$(steps) units sanity conformance lint scenarios
+	@$(steps) conformance units sanity lint scenarios
 
 check: setup ## the quick part: lint, types, units
 	@$(steps) units lint

@@ -117,9 +117,9 @@ def beside(jobs: Sequence[Job]) -> Iterator[Callable[[], list[Done]]]:
             raise
 
 
-def run_all(jobs: Sequence[Job]) -> list[Done]:
-    """Runs jobs that do not depend on each other, as many at a time as there are processors, at most four."""
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+def run_all(jobs: Sequence[Job], each: int = 1) -> list[Done]:
+    """Runs jobs that do not depend on each other, in their order, at a time `each` for every processor, at most four."""
+    with ThreadPoolExecutor(min(4, each * (os.cpu_count() or 1))) as pool:
         futures = [pool.submit(run, job) for job in jobs]
         try:
             return [future.result() for future in futures]

@@ -248,7 +248,8 @@ def test_unreachable(marathon: Marathon, master: Master, wait: Wait) -> None:
     master.update(task, "TASK_UNREACHABLE")
     wait(lambda: master.running())
     assert len(master.running()) == 1
-    assert {item["state"] for item in marathon.app("/web")["tasks"]} == {"TASK_UNREACHABLE", "TASK_RUNNING"}
+    states = {"TASK_UNREACHABLE", "TASK_RUNNING"}
+    wait(lambda: {item["state"] for item in marathon.app("/web")["tasks"]} == states)
     master.update(task, "TASK_RUNNING")
     wait(lambda: len(master.of("KILL")) == 1)
     assert len(master.running()) == 1
