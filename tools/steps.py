@@ -125,7 +125,10 @@ def lint() -> list[Check]:
             ["mypy", f"--cache-dir={CACHE / 'mypy'}", *modules],
             {**main.variables(), "MYPYPATH": mypy_path},
         ),
-        Job("lint: black", ["black", "--check", "--quiet", "--diff", *python], main.variables()),
+        # Without --diff it knows again what it has seen.
+        Job(
+            "lint: black", ["black", "--check", *python], {**main.variables(), "BLACK_CACHE_DIR": str(CACHE / "black")}
+        ),
         Job("lint: ruff", ["ruff", "check", "--no-cache", *python], main.variables()),
         Job("lint: yamllint", ["yamllint", "--strict", "."], main.variables()),
         Job(
