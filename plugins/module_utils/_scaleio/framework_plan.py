@@ -52,6 +52,7 @@ class Node:
     :param exposed: the disks that the rule takes from it when it has no imperative attributes.
     :param busy: those of its devices by attribute that something has open, path -> why.
     :param starts: whether its agent is started or restarted before the framework's own steps.
+    :param restarts: whether its agent runs until then with what it has now.
     :param up: whether its agent runs then; one that has joined before may be left down.
     """
 
@@ -65,6 +66,7 @@ class Node:
     exposed: tuple[previews.Exposed, ...] = ()
     busy: Mapping[str, str] = field(default_factory=dict)
     starts: bool = False
+    restarts: bool = False
     up: bool = True
 
 
@@ -389,6 +391,11 @@ def _restart_reason(services: Observation, nodes: Sequence[Node]) -> str:
     stale = stale_nodes(services, nodes)
     if stale:
         return f"it reads attributes and disks once, and knows others of {', '.join(stale)}"
+    # One that has just started has met nobody yet, and meets agents before their turn comes to be restarted.
+    known = services["scheduler"]["nodes"]
+    unmet = [node.member for node in nodes if known is not None and node.restarts and node.hostname not in known]
+    if unmet:
+        return f"it reads attributes and disks once, and may do so on {', '.join(unmet)} before they are changed"
     dead = _dead_nodes(services, nodes)
     if dead:
         return f"it waits for {', '.join(dead)}, whose agent is gone, and forgets nobody while it runs"

@@ -825,6 +825,7 @@ def framework_nodes(
                 exposed=tuple(taken),
                 busy=busy,
                 starts=node.change != "none",
+                restarts=node.goes_down,
                 up=node.change != "none" or not mesos.is_down(observation["agent"]),
             )
         )

@@ -340,6 +340,19 @@ def test_more_on_a_known_host_restarts_its_agent_and_the_scheduler_once(sds: Any
     assert front_steps(found)[1].args["hosts"] == ["agent01", "agent02"]
 
 
+def test_a_scheduler_that_has_met_nobody_yet_may_meet_agents_before_they_are_changed() -> None:
+    """As one does that has just started: a run that died there is followed by one that declares more."""
+    members = [member(1), member(2, wanted=wanted(sds=TWO_DISKS), devices=[held(), disk("/dev/xvdg")])]
+    found = plan(services(*members, nodes={}), *members)
+    assert outline(found)[-1] == (FRAMEWORK, {FRONT: ["restart_app", "await_nodes", "await_gateway"]})
+    assert "and may do so on agent02 before they are changed;" in app_step(found).sentence
+    # Whoever is left as it is may be met at any time.
+    unchanged = [member(1), member(2)]
+    assert outline(plan(services(*unchanged, nodes={}), *unchanged)) == [
+        (FRAMEWORK, {FRONT: ["await_nodes", "await_gateway"]})
+    ]
+
+
 def test_the_scheduler_itself_is_no_work_that_would_be_lost() -> None:
     """It runs on some agent, and Marathon starts it elsewhere; whatever else Marathon runs there still counts."""
 
