@@ -241,11 +241,8 @@ def units() -> list[Check]:
     # The longest goes first, the shortest last.
     jobs = [
         pytest(f"units: roles ({newest.title})", newest, _units("roles")),
-        *(
-            pytest(f"units ({wanted.title})", wanted, *map(_units, ("plugins", "benchmarks")))
-            for wanted in environments()
-        ),
-        pytest("units: lab, tools", main_environment(), *map(_units, ("lab", "tools"))),
+        *(pytest(f"units ({wanted.title})", wanted, _units("plugins")) for wanted in environments()),
+        pytest("units: benchmarks, lab, tools", main_environment(), *map(_units, ("benchmarks", "lab", "tools"))),
     ]
     return [Check(job, pytest_tally) for job in jobs]
 

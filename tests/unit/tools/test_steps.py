@@ -99,7 +99,7 @@ def test_what_need_not_run_on_each_core_runs_once(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(steps, "environments", lambda: [MAIN, NEWEST])
     monkeypatch.setattr(steps, "main_environment", lambda: MAIN)
     asked = [_asked(check) for check in steps.units()]
-    assert asked == [["roles"], ["plugins", "benchmarks"], ["plugins", "benchmarks"], ["lab", "tools"]]
+    assert asked == [["roles"], ["plugins"], ["plugins"], ["benchmarks", "lab", "tools"]]
     folders = {path.name for path in (ROOT / "tests/unit").iterdir() if path.is_dir()} - {"__pycache__"}
     assert {folder for folders in asked for folder in folders} | {"simulators"} == folders
 
