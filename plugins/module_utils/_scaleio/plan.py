@@ -746,7 +746,9 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
         refused.extend(framework.errors)
         for node in nodes:
             if node.member in framework.looks:
-                node.steps.insert(0, framework.looks[node.member])
+                # What is kept for a rollback comes first: after a death it could not be told from the half of two sets.
+                kept = node.steps[0].kind == "write_record"
+                node.steps.insert(int(kept), framework.looks[node.member])
     losing = [node for node in nodes if node.change == "new_agent_id" and node.member in framework.hosting]
     refused.extend(_early_losses(losing, observations, nodes))
     warnings = [*warnings, *framework.warnings, *doubts]
