@@ -271,6 +271,16 @@ def _surprise(data: st.DataObject, cluster: Cluster) -> None:
     device.update({"data": hidden, "odd data": odd, "opened": opened}[kind](device["path"]))
 
 
+def _kept(state: dict[str, Any], died: Cluster) -> dict[str, Any]:
+    """A state without the sets kept for a rollback where the run that died kept none: the files of an agent that is down after a
+    death may be the half of two sets."""
+    hosts = {
+        name: {key: value for key, value in host.items() if key != "previous" or died.nodes[name].previous is not None}
+        for name, host in state["hosts"].items()
+    }
+    return {**state, "hosts": hosts}
+
+
 @settings(SETTINGS, max_examples=25)
 @given(clusters())
 def test_a_run_that_dies_after_any_effect_is_finished_by_the_next(cluster: Cluster) -> None:
@@ -292,5 +302,5 @@ def test_a_run_that_dies_after_any_effect_is_finished_by_the_next(cluster: Clust
         rest = planned(died)
         assert not rest.refused, (effects, rest.refused)
         died.carry_out(rest)
-        assert died.state() == whole.state(), effects
+        assert _kept(died.state(), died) == _kept(whole.state(), died), effects
         assert not planned(died).phases, effects
