@@ -201,17 +201,16 @@ class Machine:
             os.makedirs(directory, mode=0o755, exist_ok=True)
             aside = self._on_file_system_of(directory, staging)
             self._remove_leftovers(aside)
-            handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=aside)
+            handle, temporary = self._temporary(aside)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX)
                     file.write(content)
                     file.flush()
                     os.fchmod(file.fileno(), mode)
                     os.fsync(file.fileno())
                     os.replace(temporary, path)
             except BaseException:
-                if os.path.exists(temporary):
+                with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary)
                 raise
             self._sync_directory(directory)
@@ -283,15 +282,35 @@ class Machine:
         raise OSError(errno.EXDEV, f"none of {', '.join(staging)} is on the file system of {directory}")
 
     @staticmethod
+    def _temporary(directory: str) -> tuple[int, str]:
+        """A new temporary file, open and with its lock held, and its path."""
+        while True:
+            handle, path = tempfile.mkstemp(prefix=_TEMPORARY, dir=directory)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                # Before it had its lock, another writer may have taken it for a leftover.
+                if os.fstat(handle).st_nlink:
+                    return handle, path
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)
+
+    @staticmethod
     def _remove_leftovers(directory: str) -> None:
-        """Remove the temporary files of writers that are gone: a living one holds the lock of its own."""
+        """Remove the temporary files of writers that are gone: a living one holds the lock of its own.
+
+        One that came to its end meanwhile has taken its file away.
+        """
         for name in os.listdir(directory):
             if not name.startswith(_TEMPORARY):
                 continue
-            handle = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with contextlib.suppress(BlockingIOError), os.fdopen(handle) as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(f"{directory}/{name}")
+            path = f"{directory}/{name}"
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+                with os.fdopen(handle) as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(path)
 
     @staticmethod
     def _sync_directory(directory: str) -> None:

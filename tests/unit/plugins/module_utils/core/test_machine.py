@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,6 +163,51 @@ def test_a_writer_is_alive_for_as_long_as_it_writes(tmp_path: Path, monkeypatch:
     MACHINE.write(f"{tmp_path}/first", b"1", staging=(staging,))
     assert (tmp_path / "first").read_bytes() == b"1"
     assert [len(names) for names in during] == [1]
+
+
+@pytest.mark.parametrize("moment", ["before it has its lock", "while it is found", "while it is removed"])
+def test_two_writers_meet_in_the_staging_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The other one looks for leftovers at the worst moment, or ends at it."""
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    other = staging / ".holdfast-other"
+    really_lock, really_list = fcntl.flock, os.listdir
+
+    def lock(file: Any, operation: int) -> None:
+        if moment == "before it has its lock" and operation == fcntl.LOCK_EX:
+            monkeypatch.undo()
+            MACHINE.write(f"{tmp_path}/second", b"2", staging=(str(staging),))
+        really_lock(file, operation)
+        if moment == "while it is removed" and other.exists():
+            other.unlink()
+
+    def names(path: str) -> list[str]:
+        found = really_list(path)
+        if moment == "while it is found":
+            other.unlink()
+        return found
+
+    if moment != "before it has its lock":
+        other.write_bytes(b"")
+    monkeypatch.setattr(fcntl, "flock", lock)
+    monkeypatch.setattr(os, "listdir", names)
+    MACHINE.write(f"{tmp_path}/first", b"1", staging=(str(staging),))
+    monkeypatch.undo()
+    assert (tmp_path / "first").read_bytes() == b"1"
+    assert MACHINE.names(str(staging)) == []
+
+
+def test_many_writers_at_once(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        for turn in range(50):
+            MACHINE.write(f"{tmp_path}/{number}", b"%d" % turn, staging=(f"{tmp_path}/staging",))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert [(tmp_path / str(number)).read_bytes() for number in range(4)] == [b"49"] * 4
+    assert MACHINE.names(f"{tmp_path}/staging") == []
 
 
 def test_no_directory_on_the_file_system_of_the_target(tmp_path: Path) -> None:
