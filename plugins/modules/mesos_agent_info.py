@@ -91,6 +91,10 @@ agent:
       description: Why it does not answer although it should, or null.
       type: str
       sample: null
+    running_refused:
+      description: Whether nothing listens at its address and port.
+      type: bool
+      sample: false
     checkpoint:
       description:
         - What it would recover, the attributes of its first registration among it.

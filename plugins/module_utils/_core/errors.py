@@ -57,6 +57,10 @@ class WebError(HoldfastError):
         self.status = status
 
 
+class RefusedError(WebError):
+    """An HTTP service's host refused the connection: nothing listens at that address and port."""
+
+
 class UntrustedError(WebError):
     """An HTTPS service's certificate is not trusted, or cannot be judged. Nothing was sent to it."""
 

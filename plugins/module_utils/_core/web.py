@@ -18,7 +18,7 @@ from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import Request
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import UntrustedError, WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import RefusedError, UntrustedError, WebError
 
 _CHUNK = 256 * 1024
 
@@ -88,6 +88,7 @@ def fetch(
     :param media_type: what is accepted, and of which type the body is.
     :param deadline: seconds for connecting, for the headers, and for the whole body.
     :raises UntrustedError: the service's certificate.
+    :raises RefusedError: nothing listens there.
     :raises WebError: no connection, no answer in time.
     """
     headers = {"Accept": media_type}
@@ -133,7 +134,8 @@ def fetch(
                 seen=reason.verify_message,
                 todo="name the file of the authority that signed it, or the host as the certificate does",
             ) from error
-        raise WebError(
+        kind = RefusedError if isinstance(reason, ConnectionRefusedError) else WebError
+        raise kind(
             "no answer",
             where=f"{method} {url}",
             seen=str(reason) or type(reason).__name__,

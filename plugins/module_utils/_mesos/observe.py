@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import service
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, RefusedError, WebError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import lock_path
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import ANONYMOUS, Answer, Credentials
@@ -61,11 +61,13 @@ def observe_agent(machine: Machine, *, credentials: Credentials = ANONYMOUS, dea
     attributes = read_files(machine, found["attributes_dir"])
     process = _process(machine, unit["main_pid"])
     expected = unit["active"] == "active"
-    running, error, state = _running(machine, clock, credentials, config, process, expected=expected)
+    told = _running(machine, clock, credentials, config, process, expected=expected)
     work_dir = config.flags.get("work_dir", "")
     kept = read_checkpoint(machine, work_dir)
-    work = _work_of_checkpoint(machine, work_dir, kept["agent_id"]) if state is None else _work_of_state(state)
-    if error:
+    work = (
+        _work_of_checkpoint(machine, work_dir, kept["agent_id"]) if told.state is None else _work_of_state(told.state)
+    )
+    if told.error:
         work.append(_UNKNOWN_WORK)
     return {
         "packaging": found["packaging"],
@@ -79,8 +81,9 @@ def observe_agent(machine: Machine, *, credentials: Credentials = ANONYMOUS, dea
         "files": attributes.files,
         "ignored_files": attributes.ignored,
         "obstacles": [*found["obstacles"], *config.obstacles, *attributes.obstacles],
-        "running": running,
-        "running_error": error,
+        "running": told.running,
+        "running_error": told.error,
+        "running_refused": told.refused,
         "checkpoint": kept,
         "work": work,
     }
@@ -290,6 +293,21 @@ def _look_at_process(machine: Machine, pid: int) -> _Process:
     return _Process({**packaging.environment_flags(variables, variables), **given}, variables, listens)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the agent's HTTP says.
+
+    :param running: as in an observation, as the next two.
+    :param refused: whether nothing listens where it is asked.
+    :param state: its whole state.
+    """
+
+    running: dict[str, Any] | None = None
+    error: str | None = None
+    refused: bool = False
+    state: Mapping[str, Any] | None = None
+
+
 def _running(
     machine: Machine,
     clock: _Clock,
@@ -298,11 +316,11 @@ def _running(
     process: _Process,
     *,
     expected: bool,
-) -> tuple[dict[str, Any] | None, str | None, Mapping[str, Any] | None]:
-    """What the agent's HTTP says: ``running``, ``running_error`` (where an answer is expected) and its whole state."""
+) -> _Told:
+    """Ask the agent; silence is an error where an answer is expected."""
     if process.flags and process.listens is not None and not process.listens:
         # An agent opens its port before it recovers or launches anything (mesos src/slave/main.cpp).
-        return _describe({}, process.flags, config), None, None
+        return _Told(_describe({}, process.flags, config))
     url = f"{_address(process, config)}/state"
     # Any user of this host may listen where no agent does: the password is for the process of the unit.
     own = credentials if process.listens else replace(credentials, username="", password="")
@@ -310,7 +328,7 @@ def _running(
         answer = machine.fetch(url, credentials=own, deadline=clock.left(_HTTP_SECONDS))
         if answer.status in (404, 503):
             # Before it has finished recovery an agent answers so (transcript of mesos-agent 1.11.0, start-up).
-            return _describe({}, process.flags, config), None, None
+            return _Told(_describe({}, process.flags, config))
         if answer.status in (401, 403):
             refusal = _refusal(answer, own)
             if credentials.username and not own.username:
@@ -318,18 +336,16 @@ def _running(
                     f"answers {answer.status}: it wants a user and a password, which were not sent, because {UNIT} is not"
                     f" seen to listen there; run as root"
                 )
-            return None, f"the agent at {url} {refusal}", None
+            return _Told(error=f"the agent at {url} {refusal}")
         state = answer.json(url) if answer.status == 200 else None
     except WebError as error:
-        return None, str(error) if expected else None, None
+        return _Told(error=str(error) if expected else None, refused=isinstance(error, RefusedError))
     if not isinstance(state, dict) or not isinstance(state.get("flags"), dict):
         begins = answer.text[:80]
-        return (
-            None,
-            f"{url} answers {answer.status} and no agent's state ({begins!r}): another program listens there",
-            None,
+        return _Told(
+            error=f"{url} answers {answer.status} and no agent's state ({begins!r}): another program listens there"
         )
-    return _describe(state, process.flags, config), None, state
+    return _Told(_describe(state, process.flags, config), state=state)
 
 
 def _describe(state: Mapping[str, Any], process: Mapping[str, str], config: _Configuration) -> dict[str, Any]:

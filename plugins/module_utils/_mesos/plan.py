@@ -141,7 +141,7 @@ def at_work(agent: Mapping[str, Any]) -> bool:
     """
     if agent["running"] is not None:
         return not agent["running"]["recovering"]
-    return agent["running_error"] is not None and "refused" not in agent["running_error"]
+    return agent["running_error"] is not None and not agent["running_refused"]
 
 
 def takeover(

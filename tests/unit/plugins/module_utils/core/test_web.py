@@ -18,7 +18,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import web
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import UntrustedError, WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import (
+    RefusedError,
+    UntrustedError,
+    WebError,
+)
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -191,7 +195,7 @@ def test_nobody_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(WebError) as error:
+    with pytest.raises(RefusedError) as error:
         web.fetch(f"http://127.0.0.1:{port}/")
     assert error.value.status == 0 and "refused" in str(error.value)
 

@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import command, web
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model, packaging
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import FakeMachine
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.mesos import wire
@@ -187,7 +187,7 @@ class LiveMachine(FakeMachine):
         base, path = url[: url.index("/", 8)], url[url.index("/", 8) :]
         if base == AGENT and path == "/state":
             if self._agent is None:
-                raise WebError("no answer", where=url, seen="Connection refused", todo="-")
+                raise RefusedError("no answer", where=url, seen="Connection refused", todo="-")
             if AGENT in self._users and self._users[AGENT] != (credentials.username, credentials.password):
                 return web.Answer(401, {}, "401 Unauthorized.")
             if self.clock < self._registered_at:

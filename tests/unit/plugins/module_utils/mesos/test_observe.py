@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import model, observe
 from ansible_collections.holdfast.stateful.tests.unit.fake_machine import FakeMachine
@@ -125,6 +126,7 @@ def test_a_running_agent() -> None:
             "pending_flags": {},
         },
         "running_error": None,
+        "running_refused": False,
         "checkpoint": {
             "agent_id": ID,
             "boot_id": "dac9c033",
@@ -214,11 +216,15 @@ def test_an_agent_that_has_not_registered() -> None:
     assert found["checkpoint"]["agent_id"] is None
 
 
+def nobody_listens() -> None:
+    raise RefusedError("no answer", where=STATE_URL, seen="Connection refused")
+
+
 def test_an_agent_that_is_down() -> None:
     machine = checkpointed(a_host(unit=DOWN))
-    machine.http(STATE_URL, error="Connection refused")
+    machine.http(STATE_URL, effect=nobody_listens)
     found = observe.observe_agent(machine)
-    assert (found["running"], found["running_error"]) == (None, None)
+    assert (found["running"], found["running_error"], found["running_refused"]) == (None, None, True)
     assert (found["unit"]["active"], found["unit"]["exit_status"]) == ("inactive", 1)
     assert found["checkpoint"]["agent_id"] == ID
 
@@ -238,7 +244,7 @@ def test_an_active_agent_that_does_not_answer(answer: dict[str, Any], words: str
     machine = a_host()
     machine.http(STATE_URL, **answer)
     found = observe.observe_agent(machine)
-    assert found["running"] is None
+    assert (found["running"], found["running_refused"]) == (None, False)
     assert words in found["running_error"]
     assert [item["framework"] for item in found["work"]] == ["unknown"]
 
@@ -303,9 +309,9 @@ def test_the_wrapper_becomes_the_agent_in_a_moment() -> None:
 def test_a_process_that_never_becomes_the_agent_may_have_started_it() -> None:
     machine = checkpointed(a_host())
     a_process(machine, 77, ["/bin/sh", "/opt/supervise-mesos"])
-    machine.http(STATE_URL, error="[Errno 111] Connection refused")
+    machine.http(STATE_URL, effect=nobody_listens)
     found = observe.observe_agent(machine)
-    assert (found["running"], labels(found)) == (None, ["unknown"])
+    assert (found["running"], found["running_refused"], labels(found)) == (None, True, ["unknown"])
     assert "Connection refused" in found["running_error"]
 
 

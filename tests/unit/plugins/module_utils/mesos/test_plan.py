@@ -102,8 +102,9 @@ def state(active: str, **parts: Any) -> dict[str, Any]:
 
 
 RECOVERING = {"running": {**agent({})["running"], "recovering": True}}
-REFUSES = {"running": None, "running_error": "no answer (http://10.0.0.11:5051/state): Connection refused"}
-GUARDED = {"running": None, "running_error": "the agent at http://10.0.0.11:5051/state answers 401: it wants a user"}
+REFUSES = {"running": None, "running_error": "no answer", "running_refused": True}
+# What an answer says is no fact about the connection.
+GUARDED = {"running": None, "running_error": "answers 401: it refuses the password of the user 'refused'"}
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ def agent(
             else None
         ),
         "running_error": None,
+        "running_refused": False,
         "checkpoint": {
             "agent_id": agent_id,
             "boot_id": None if agent_id is None else "b1",
