@@ -61,8 +61,10 @@ def test_what_ignores_the_end_of_its_agent(
 ) -> None:
     """The next start destroys it as an orphan, with the posix launcher it only says so."""
     master, agent, scheduler = launched(cluster, command, f"--launcher={launcher}")
-    scheduler.launch(command("t2", "setsid sleep 300"))
+    # In the background, as setsid(1) forks where it leads a group already, and the task would end.
+    scheduler.launch(command("t2", "setsid sh -c 'touch detached; exec sleep 300' & wait"))
     scheduler.reach("t2", "TASK_RUNNING")
+    wait(lambda: list(agent.directory.rglob("detached")))
     agent.stop()
     wait(lambda: len(running(agent)) == 1)
     agent.start()
