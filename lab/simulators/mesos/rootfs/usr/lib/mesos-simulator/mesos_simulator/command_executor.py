@@ -19,7 +19,7 @@ import threading
 import time
 from typing import Any
 
-from mesos_simulator import messages, units
+from mesos_simulator import launch, messages, units
 from mesos_simulator.containers import members
 from mesos_simulator.http import spawn
 from mesos_simulator.tls import Tls
@@ -28,8 +28,7 @@ _CONNECT_SECONDS = 5.0
 _RETRY_SECONDS = 0.7  # the agent takes executors back for 2 s only (--executor_reregistration_timeout)
 _GRACE_SECONDS = 3.0  # between SIGTERM and SIGKILL (src/launcher/executor.cpp: kill)
 
-# Of the environment, what the command does not inherit: its own instructions, and what Python sets for itself (PEP 538).
-_OWN_VARIABLES = ("MESOS_CONTAINERIZER_LAUNCH_INFO", "LC_CTYPE")
+_PYTHONS_OWN = "LC_CTYPE"  # which Python sets for itself (PEP 538)
 
 
 def main() -> int:
@@ -146,23 +145,16 @@ class CommandExecutor:
         self._update("TASK_RUNNING")
 
     def _fork(self, command: dict[str, Any]) -> int:
-        variables = {
-            entry["name"]: entry.get("value", "") for entry in command.get("environment", {}).get("variables", [])
-        }
-        inherited = {name: value for name, value in os.environ.items() if name not in _OWN_VARIABLES}
-        info = {
-            "command": command,
-            "environment": {**inherited, **variables},
-            "user": None,
-            "working_directory": self._sandbox,
-        }
+        """The launcher that becomes the command. Until then its argv, which everybody may read, shows all variables, those of
+        the task twice (executor.cpp: launchTaskSubprocess; recorded: SIGTERM to the process tree of task t3 of the drain cases).
+        """
+        given = command.get("environment", {}).get("variables", [])
+        variables = {name: value for name, value in os.environ.items() if name != _PYTHONS_OWN}
+        variables.update({entry["name"]: entry.get("value", "") for entry in given})
+        info = {"command": command, "environment": launch.environment(variables)}
         program = os.path.join(os.path.dirname(os.path.realpath(sys.argv[0])), "mesos-containerizer")
-        return os.posix_spawn(
-            sys.executable,
-            ["mesos-containerizer", "-IS", program, "launch"],
-            {"MESOS_CONTAINERIZER_LAUNCH_INFO": json.dumps(info), "MESOS_SANDBOX": self._sandbox},
-            setsid=True,
-        )
+        words = ["launch", "--help=false", f"{launch.FLAG}{launch.text(info)}"]
+        return os.posix_spawn(sys.executable, ["mesos-containerizer", "-IS", program, *words], os.environ, setsid=True)
 
     def _wait(self) -> None:
         """Tells how the command ended (executor.cpp: reaped)."""

@@ -18,6 +18,7 @@ import sys
 import time
 from typing import Any
 
+from mesos_simulator import launch
 from mesos_simulator.flags import Flags
 from mesos_simulator.log import log
 
@@ -50,8 +51,9 @@ class Containers:
         """
         if command.get("uris"):
             self._fetch(container, sandbox, command["uris"], user)
-        launch = {"command": command, "environment": environment, "user": user, "working_directory": sandbox}
-        variables = {"MESOS_CONTAINERIZER_LAUNCH_INFO": json.dumps(launch), "MESOS_SANDBOX": sandbox}
+        info: dict[str, Any] = {"command": command, "environment": launch.environment(environment)}
+        info.update({"user": user} if user else {}, working_directory=sandbox)
+        variables = {launch.VARIABLE: launch.text(info), "MESOS_SANDBOX": sandbox}
         pid = self._spawn(["mesos-containerizer", "launch"], sandbox, variables)
         directory = os.path.join(self._directory, container)
         os.makedirs(directory, exist_ok=True)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """mesos-containerizer launch: becomes the command of a container (mesos 1.11.0 src/slave/containerizer/mesos/launch.cpp).
 
-What to do stands in MESOS_CONTAINERIZER_LAUNCH_INFO: {"command", "environment", "user" or null, "working_directory"}.
+What to do is a ContainerLaunchInfo in JSON: "command", "environment", "user", "working_directory", the last two if need be.
+Agents give it in MESOS_CONTAINERIZER_LAUNCH_INFO (containerizer.cpp: _launch), mesos-executor in the flag --launch_info.
 """
 
 from __future__ import annotations
@@ -11,24 +12,42 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any
+
+FLAG = "--launch_info="
+VARIABLE = "MESOS_CONTAINERIZER_LAUNCH_INFO"
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, Any]:
+    """An Environment of mesos.proto."""
+    return {"variables": [{"name": name, "type": "VALUE", "value": value} for name, value in variables.items()]}
+
+
+def text(info: dict[str, Any]) -> str:
+    """As JSON::Object is written: without spaces, names in order (stout/json.hpp)."""
+    return json.dumps(info, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def main(argv: list[str]) -> int:
     """Returns only when the command cannot be started."""
-    if argv[1:] != ["launch"]:
+    if argv[1:2] != ["launch"]:
         print(f"Usage: {os.path.basename(argv[0])} launch", file=sys.stderr)
         return 1
-    info = json.loads(os.environ["MESOS_CONTAINERIZER_LAUNCH_INFO"])
-    os.chdir(info["working_directory"])
-    if info["user"] and not _become(info["user"]):
+    given = [word[len(FLAG) :] for word in argv[2:] if word.startswith(FLAG)]
+    info = json.loads(given[-1] if given else os.environ[VARIABLE])
+    if "working_directory" in info:
+        os.chdir(info["working_directory"])
+    if "user" in info and not _become(info["user"]):
         return 1
+    variables = {entry["name"]: entry["value"] for entry in info["environment"]["variables"]}
     command = info["command"]
     if command.get("shell", True):
         program, words = "/bin/sh", ["sh", "-c", command.get("value", "")]
     else:
         program, words = command.get("value", ""), command.get("arguments", [])
     try:
-        os.execvpe(program, words or [program], info["environment"])
+        os.execvpe(program, words or [program], variables)
     except OSError as error:
         print(f"Failed to execute '{program}': {error.strerror}", file=sys.stderr)
     return 1
