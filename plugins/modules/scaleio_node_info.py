@@ -71,7 +71,9 @@ options:
     type: raw
     default: ''
   allow_global_pool:
-    description: With O(state=absent), leave no marker, so that the framework takes every disk that it finds unused.
+    description:
+      - With O(state=absent), leave no marker, so that the framework takes every disk that it finds unused.
+      - Where the plan goes up to the gateway, each of these disks must be in O(global_pool_devices).
     type: bool
     default: false
   method:

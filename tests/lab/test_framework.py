@@ -208,5 +208,5 @@ def test_a_new_host_without_a_word_stops_the_play(run: Callable[..., Run], tmp_p
     silent = declaring(tmp_path, agent17={"scaleio_global_pool_devices": []})
     confirmed = declaring(tmp_path, **{host: {"scaleio_global_pool_devices": ["/dev/xvdf"]} for host in AGENTS})
     stopped = run(GLOBAL, inventories=[confirmed, silent], **POOL).expect(2)
-    assert "would take 1 disks that nobody has confirmed (agent17 /dev/xvdf)" in stopped.failures()["agent01"]
+    assert "would take 1 disk that nobody has confirmed (agent17 /dev/xvdf)" in stopped.failures()["agent01"]
     assert hashes(*everybody) == before

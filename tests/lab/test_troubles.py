@@ -190,7 +190,7 @@ def test_an_agent_that_no_inventory_names(run: Play) -> None:
 
 
 def test_a_spare_disk_is_not_taken_unasked(run: Play) -> None:
-    sentence = "the framework would take 1 disks that nobody has confirmed (agent05 /dev/xvdg)"
+    sentence = "the framework would take 1 disk that nobody has confirmed (agent05 /dev/xvdg)"
     refused(run, GLOBAL, sentence, **POOL, scaleio_global_pool_devices=["/dev/xvdf"])
 
 

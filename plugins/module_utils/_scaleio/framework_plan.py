@@ -36,6 +36,14 @@ _SERVICES_STEPS = frozenset(
     )
 )
 _LOOK = "look at all disks again"
+PLAYBOOK = "the playbook of its method (scaleio_imperative or scaleio_global_pool)"
+# Why a member has no imperative attributes, and what keeps the framework off its disks there.
+BY_METHOD, RELEASED, NOT_IN_FORCE = "by method", "released", "not in force"
+_INSTEAD = {
+    BY_METHOD: "give the host scaleio_sds or scaleio_sdc (with scaleio_global_pool_mixed: true)",
+    RELEASED: "declare scaleio_state: absent without scaleio_allow_global_pool, so that scaleio-sdc-domains stands",
+    NOT_IN_FORCE: f"bring the host's declared attributes into force with {PLAYBOOK}",
+}
 _RESTART_MEANS = "every executor ends and the new scheduler starts it again; SDS and SDC are services of the hosts, so the data path goes on"
 
 
@@ -49,6 +57,8 @@ class Node:
     :param imperative: whether it will have imperative attributes.
     :param attributes: the ``scaleio-`` attributes that its agent will run with.
     :param persona: its MDM role by attribute, or an empty text.
+    :param bare: why it has no imperative attributes, when it has none: ``by method`` (of the cluster), ``released`` (by its own
+        declaration), ``not in force`` (it declares some).
     :param exposed: the disks that the rule takes from it when it has no imperative attributes.
     :param busy: those of its devices by attribute that something has open, path -> why.
     :param starts: whether its agent is started or restarted before the framework's own steps.
@@ -63,6 +73,7 @@ class Node:
     imperative: bool
     attributes: Mapping[str, str]
     persona: str = ""
+    bare: str = BY_METHOD
     exposed: tuple[previews.Exposed, ...] = ()
     busy: Mapping[str, str] = field(default_factory=dict)
     starts: bool = False
@@ -151,19 +162,28 @@ def services_errors(services: Observation) -> list[str]:
 
 
 def consent_errors(nodes: Sequence[Node]) -> list[str]:
-    """The disks that the framework would take and must not: in use, or without a word in the inventory."""
+    """The disks that the framework would take and must not: in use, of a wrong size, or without a word in the inventory."""
+    ways_out = {
+        previews.IN_USE: "free it, hide it from the framework's rule",
+        previews.UNFIT: "hide it from the framework's rule, for example by a file system",
+    }
     errors = [
-        f"{one.member}: the framework would take {one.path}, which {one.why}: free it or hide it from the framework's rule"
+        f"{one.member}: the framework would take {one.path}, which {one.why}: {ways_out[one.verdict]}, or {_INSTEAD[node.bare]}"
         for node in nodes
         for one in node.exposed
-        if one.verdict == previews.IN_USE
+        if one.verdict in ways_out
     ]
-    unasked = [one for node in nodes for one in node.exposed if one.verdict == previews.UNCONFIRMED]
-    if unasked:
+    for bare, instead in _INSTEAD.items():
+        unasked = [
+            one for node in nodes if node.bare == bare for one in node.exposed if one.verdict == previews.UNCONFIRMED
+        ]
+        if not unasked:
+            continue
         disks = ", ".join(f"{one.member} {one.path}" for one in unasked)
+        # A confirmation is nothing for a host that is to have attributes.
+        way_out = "" if bare == NOT_IN_FORCE else "list each in the host's scaleio_global_pool_devices, or "
         errors.append(
-            f"the framework would take {len(unasked)} disks that nobody has confirmed ({disks}): list each of them in the host's"
-            f" scaleio_global_pool_devices, or give the host scaleio_sds or scaleio_sdc (with scaleio_global_pool_mixed: true)"
+            f"the framework would take {_counted(len(unasked), 'disk')} that nobody has confirmed ({disks}): {way_out}{instead}"
         )
     return errors
 
@@ -302,7 +322,8 @@ def removed_nodes(declared: gateway_compare.Declared, services: Observation) -> 
 def declaration(nodes: Sequence[Node], wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What the gateway shall show of each node, in the form of gateway_compare.py, with its ``hostname``.
 
-    A node without attributes gives its disks to the single global pool; one that has none gets no SDS.
+    A node without attributes gives its disks to the single global pool, but for those that the gateway refuses by their size; one
+    that has none gets no SDS.
     """
     found = {}
     for node in nodes:
@@ -312,7 +333,7 @@ def declaration(nodes: Sequence[Node], wanted: Mapping[str, Any]) -> dict[str, d
                 domain: {pool: list(paths) for pool, paths in pools.items()} for domain, pools in node.provides.items()
             }
         else:
-            paths = [one.path for one in node.exposed]
+            paths = [one.path for one in node.exposed if one.verdict != previews.UNFIT]
             provides = {wanted["protection_domain"]: {wanted["storage_pool"]: paths}} if paths else {}
         found[node.member] = {"ip": node.ip, "hostname": node.hostname, "provides": provides}
     return found

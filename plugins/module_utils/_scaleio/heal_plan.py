@@ -27,6 +27,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framewo
     troubles,
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import (
+    PLAYBOOK,
     Node,
     Provides,
     bare_strangers,
@@ -59,8 +60,6 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan im
     owned,
     services_host,
 )
-
-_PLAYBOOK = "the playbook of its method (scaleio_imperative or scaleio_global_pool)"
 
 
 def heal_asked(observations: Iterable[Observation]) -> bool:
@@ -169,7 +168,7 @@ class _Case:
             if errors:
                 strays[o["member"]] = "; ".join(errors)
             elif files != _in_force(o):
-                strays[o["member"]] = f"its attributes are not as declared, and heal changes none: run {_PLAYBOOK}"
+                strays[o["member"]] = f"its attributes are not as declared, and heal changes none: run {PLAYBOOK}"
         create = bool((front.get("heal") or {}).get("create"))
         return cls(
             front["member"], services, create, whole, {o["member"]: o for o in seen}, shown, nodes, stale, strays
@@ -250,7 +249,7 @@ def _heal_scheduler(case: _Case, healing: _Healing) -> bool:
     if not why:
         if services["scheduler"]["password_matches"] is False:
             healing.unmended.append(
-                f"the running scheduler has another password of ScaleIO than scaleio_password: run {_PLAYBOOK}"
+                f"the running scheduler has another password of ScaleIO than scaleio_password: run {PLAYBOOK}"
             )
         return False
     blocked = _preview(case)
@@ -269,7 +268,7 @@ def _stopped(case: _Case, healing: _Healing) -> str | None:
     services, name = case.services, case.services["wanted"]["app"]
     app = services["marathon"]["app"]
     if app is None:
-        healing.unmended.append(f"the framework's app {name} is not in Marathon: run {_PLAYBOOK}, which starts it")
+        healing.unmended.append(f"the framework's app {name} is not in Marathon: run {PLAYBOOK}, which starts it")
         return None
     if app["settled"] and app["taskIds"]:
         return ""
@@ -281,7 +280,7 @@ def _stopped(case: _Case, healing: _Healing) -> str | None:
         return None
     if app["definition"].get("instances") == 0:
         healing.unmended.append(
-            f"the app {name} is scaled to 0 instances: who has stopped it, or {_PLAYBOOK}, starts it"
+            f"the app {name} is scaled to 0 instances: who has stopped it, or {PLAYBOOK}, starts it"
         )
         return None
     master = framework_app.master_of(App.from_json(services["marathon"]["declared"]).fields["cmd"])
@@ -447,7 +446,7 @@ def _not_given_up(case: _Case, node: Node, restarts: bool) -> str:
             at = "does not know it yet" if state is None else f"is still at work with it (state {state})"
             return f"the framework {at}"
         if not _within(declared[node.member]["provides"], case.known[node.hostname]["provides"]):
-            return f"the framework knows other devices of it: run {_PLAYBOOK}"
+            return f"the framework knows other devices of it: run {PLAYBOOK}"
     if any(one.kind not in _CREATE for one in gateway_compare.missing_at_gateway(declared, gateway)):
         return "what stands in the way at the gateway must go first"
     for one in gateway_compare.unwell(gateway):

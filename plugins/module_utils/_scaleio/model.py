@@ -57,6 +57,14 @@ _LONG_NAME = 31
 _LONGEST_NAME = 255 - len("scaleio-sds-")
 
 
+def size_problem(size_bytes: int) -> str:
+    """Why ScaleIO does not take a device of this size, as the end of a sentence; empty when it does."""
+    if DEVICE_MIN_BYTES <= size_bytes <= DEVICE_MAX_BYTES:
+        return ""
+    size = f"{size_bytes / GB:.0f} GB" if size_bytes < DEVICE_MIN_BYTES else f"{size_bytes / TB:.1f} TB"
+    return f"has {size}; ScaleIO takes devices from 100 GB to 6 TB"
+
+
 @dataclass(frozen=True)
 class DeviceRequest:
     """How a declaration names a device.

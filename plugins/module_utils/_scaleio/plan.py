@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Phase, Plan, Step
@@ -29,8 +29,12 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import mo
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import plan as mesos
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import gateway_compare, model, preview
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import (
+    BY_METHOD,
+    NOT_IN_FORCE,
+    RELEASED,
     FrameworkPlan,
     Node,
+    declaration,
     plan_framework,
 )
 
@@ -659,12 +663,8 @@ def _candidates(view: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _device_errors(device: Mapping[str, Any], ours: set[str]) -> list[str]:
-    path, size = device["path"], device["size_bytes"]
-    errors = []
-    if size < model.DEVICE_MIN_BYTES:
-        errors.append(f"the device {path} has {size / model.GB:.0f} GB; ScaleIO takes devices from 100 GB to 6 TB")
-    if size > model.DEVICE_MAX_BYTES:
-        errors.append(f"the device {path} has {size / model.TB:.1f} TB; ScaleIO takes devices from 100 GB to 6 TB")
+    path, problem = device["path"], model.size_problem(device["size_bytes"])
+    errors = [f"the device {path} {problem}"] if problem else []
     foreign = foreign_data(device)
     if foreign:
         errors.append(
@@ -730,7 +730,6 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
             f" may go down"
         )
     unshown = [node.member for node in out if node.goes_down]
-    limits, doubts = ([], []) if refused else _limits(nodes)
     warnings = gather((node.member, warning) for node in nodes for warning in node.warnings)
     if unshown:
         warnings.append(
@@ -738,10 +737,13 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
             f" a moment ago); no agent goes down while the master shows fewer than {others_at_least} of the others"
         )
     framework = FrameworkPlan()
+    limits, doubts = ([], []) if refused else _limits(nodes)
     if front is not None and not refused:
         members, found = framework_nodes(observations, nodes, front["services"])
         # Without the gateway nobody knows which disks are contributed already.
-        refused.extend(found if not front["services"]["gateway"]["error"] else ())
+        if not front["services"]["gateway"]["error"]:
+            refused.extend(found)
+            limits, doubts = _limits(_contributing(observations, nodes, members, front["services"]))
         framework = plan_framework(front["member"], front["services"], members)
         refused.extend(framework.errors)
         for node in nodes:
@@ -824,6 +826,7 @@ def framework_nodes(
                 imperative=view.imperative,
                 attributes=node.attributes,
                 persona=node.attributes.get(model.PERSONA, ""),
+                bare=_why_bare(observation["wanted"]),
                 exposed=tuple(taken),
                 busy=busy,
                 starts=node.change != "none",
@@ -832,6 +835,35 @@ def framework_nodes(
             )
         )
     return found, gather(problems)
+
+
+def _contributing(
+    observations: Iterable[Observation], nodes: Sequence[NodePlan], members: Sequence[Node], services: Mapping[str, Any]
+) -> list[NodePlan]:
+    """The nodes with what each contributes by either method: of those without attributes, the disks that the rule takes."""
+    taken = declaration([member for member in members if not member.imperative], services["wanted"])
+    seen = {o["member"]: {device["path"]: device for device in o["devices"]} for o in observations}
+    found = []
+    for node in nodes:
+        if node.member not in taken:
+            found.append(node)
+            continue
+        provides = {
+            domain: {pool: [path for path in paths if path in seen[node.member]] for pool, paths in pools.items()}
+            for domain, pools in taken[node.member]["provides"].items()
+        }
+        paths = {path for pools in provides.values() for listed in pools.values() for path in listed}
+        found.append(replace(node, provides=provides, devices={path: seen[node.member][path] for path in paths}))
+    return found
+
+
+def _why_bare(wanted: Mapping[str, Any]) -> str:
+    """Why a member has no imperative attributes, if it has none; see :class:`Node`."""
+    if wanted["state"] != "present":
+        return RELEASED if wanted["allow_global_pool"] else NOT_IN_FORCE
+    layout = model.Layout.from_json(wanted["layout"])
+    by_method = wanted["settings"]["method"] == "global_pool" and not layout.sds and not layout.sdc
+    return BY_METHOD if by_method else NOT_IN_FORCE
 
 
 def addresses(observation: Observation) -> tuple[str, str]:

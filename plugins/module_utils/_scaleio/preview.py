@@ -17,7 +17,9 @@ from typing import Any
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
 
 # In this order a reader should see them.
-IN_USE, UNCONFIRMED, CONFIRMED, CONTRIBUTED = "in use", "not confirmed", "confirmed", "contributed"
+IN_USE, UNFIT, UNCONFIRMED, CONFIRMED, CONTRIBUTED = "in use", "unfit", "not confirmed", "confirmed", "contributed"
+# Those that a run goes on with.
+AGREED = (CONFIRMED, CONTRIBUTED)
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Exposed:
     """One disk that the framework's rule takes, or has taken.
 
     :param size_bytes: 0 where it is no block device of the host.
-    :param verdict: one of the four above.
+    :param verdict: one of the five above; ``unfit`` is free, and the gateway refuses it.
     :param why: the reason, as the end of a sentence.
     """
 
@@ -67,6 +69,8 @@ def exposed(
             verdict, why = CONTRIBUTED, "the gateway shows it as a device of this host"
         elif not device["free"]:
             verdict, why = IN_USE, f"{'; '.join(device['free_because'])}, and still {device['taken_because']}"
+        elif problem := model.size_problem(device["size_bytes"]):
+            verdict, why = UNFIT, f"{problem}, so that the gateway refuses it"
         elif path in agreed:
             verdict, why = CONFIRMED, device["taken_because"]
         else:

@@ -265,7 +265,7 @@ def _node_status(
         _compare("registered at the master", registered, "reported by the agent", reported, problems)
     node = None if services is None else services.nodes.get(member)
     if node is not None and not node.imperative and observation["wanted"]["settings"]["method"] == "global_pool":
-        unasked = [one for one in node.exposed if one.verdict in (previews.IN_USE, previews.UNCONFIRMED)]
+        unasked = [one for one in node.exposed if one.verdict not in previews.AGREED]
         taken = [one.path for one in unasked]
         if services is not None and services.services["gateway"]["error"]:
             # What an SDS holds would look like a disk in use.

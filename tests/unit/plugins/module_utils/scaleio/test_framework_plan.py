@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Condition, Plan, Step
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import is_of_services
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan import plan_cluster
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
@@ -55,6 +56,7 @@ LOOK, FRAMEWORK, QUIET = "look at all disks again", "the framework", "a quiet ga
 MEANS = "every executor ends and the new scheduler starts it again; SDS and SDC are services of the hosts, so the data path goes on"
 WAIT_NODES = "wait until the framework has brought {} to the final state"
 WAIT_GATEWAY = "wait until the gateway shows {} as declared"
+GIVE = "give the host scaleio_sds or scaleio_sdc (with scaleio_global_pool_mixed: true)"
 MIXED = {"global_pool_mixed": True}
 
 
@@ -727,9 +729,8 @@ def test_a_persona_beside_preconfigured_managers() -> None:
             [disk(), disk("/dev/xvdg")],
             [],
             [
-                "the framework would take 2 disks that nobody has confirmed (agent01 /dev/xvdf, agent01 /dev/xvdg): list each of them in"
-                " the host's scaleio_global_pool_devices, or give the host scaleio_sds or scaleio_sdc (with"
-                " scaleio_global_pool_mixed: true)"
+                "the framework would take 2 disks that nobody has confirmed (agent01 /dev/xvdf, agent01 /dev/xvdg): list each in the"
+                f" host's scaleio_global_pool_devices, or {GIVE}"
             ],
             id="nobody has confirmed",
         ),
@@ -737,10 +738,19 @@ def test_a_persona_beside_preconfigured_managers() -> None:
             [disk(free=False, free_because=["is held by dm-0 in the kernel"])],
             ["/dev/xvdf"],
             [
-                f"agent01: the framework would take /dev/xvdf, which is held by dm-0 in the kernel, and still {RULE}: free it or"
-                f" hide it from the framework's rule"
+                f"agent01: the framework would take /dev/xvdf, which is held by dm-0 in the kernel, and still {RULE}: free it,"
+                f" hide it from the framework's rule, or {GIVE}"
             ],
             id="in use",
+        ),
+        pytest.param(
+            [disk(), disk("/dev/xvdg", size_bytes=50 * model.GB)],
+            ["/dev/xvdf", "/dev/xvdg"],
+            [
+                "agent01: the framework would take /dev/xvdg, which has 50 GB; ScaleIO takes devices from 100 GB to 6 TB, so that the"
+                f" gateway refuses it: hide it from the framework's rule, for example by a file system, or {GIVE}"
+            ],
+            id="of a size that the gateway refuses, though confirmed",
         ),
         pytest.param(
             [disk()],
@@ -776,6 +786,72 @@ def test_a_new_host_without_consent_stops_the_play_naming_its_disks() -> None:
     assert sentence.startswith(
         "the framework would take 2 disks that nobody has confirmed (agent02 /dev/xvdf, agent02 /dev/xvdg)"
     )
+
+
+WHOLE = {"engineering": {"qe": ["/dev/xvdf"]}}
+RELEASED = {"state": "absent", "sds": None, "allow_global_pool": True}
+TAKES_ONE = "the framework would take 1 disk that nobody has confirmed (agent02 /dev/xvdf): "
+KEEP = "declare scaleio_state: absent without scaleio_allow_global_pool, so that scaleio-sdc-domains stands"
+
+
+@pytest.mark.parametrize("method", ["imperative", "global_pool"])
+@pytest.mark.parametrize(
+    ("files", "known_as"),
+    [
+        pytest.param({**RACK, **QE_FILES}, known(WHOLE), id="with attributes"),
+        pytest.param(RACK, known(imperative=False, advertised=True), id="without, and asked for its disks already"),
+        pytest.param(RACK, None, id="without, and never met"),
+    ],
+)
+def test_a_host_that_is_released_to_the_global_pool_gives_confirmed_disks_only(
+    method: str, files: dict[str, str], known_as: Any
+) -> None:
+    """Whom the framework knows with attributes it forgets with its next start, which Marathon may cause at any time."""
+    other = bare(1) if method == "global_pool" else member(1)
+    nodes = {name(1): known(WHOLE, imperative=method == "imperative", advertised=True)}
+    if known_as:
+        nodes[name(2)] = known_as
+    pool = {"protection_domain": "engineering", "storage_pool": "qe"}
+    shown = {"engineering": {"qe": {address(1): ["/dev/xvdf"]}}}
+    one = member(2, files, devices=[disk()], wanted=wanted(**RELEASED, method=method))
+    assert refusals(services(other, one, declared=pool, nodes=nodes, provided=shown), other, one) == [
+        f"{TAKES_ONE}list each in the host's scaleio_global_pool_devices, or {KEEP}"
+    ]
+    agreed = {**one, "wanted": wanted(**RELEASED, method=method, global_pool_devices=["/dev/xvdf"])}
+    found = plan(services(other, agreed, declared=pool, nodes=nodes, provided=shown), other, agreed)
+    assert front_steps(found)[-1].args["declared"][name(2)]["provides"] == WHOLE
+
+
+def test_a_released_disk_of_a_wrong_size_is_refused_although_confirmed() -> None:
+    said = wanted(**RELEASED, global_pool_devices=["/dev/xvdf"])
+    members = [member(1), member(2, RACK, devices=[disk(size_bytes=50 * model.GB)], wanted=said)]
+    (sentence,) = refusals(services(members[0]), *members)
+    assert sentence.endswith(f"hide it from the framework's rule, for example by a file system, or {KEEP}")
+
+
+def test_a_host_whose_attributes_are_not_in_force_yet_is_sent_to_the_playbook_of_its_method() -> None:
+    """Onboarding leaves alone who has joined; that a disk of it is confirmed would help nobody."""
+    identity = {"system": "scaleio", "cluster": "scaleio", "member": name(2), "ordinal": 1}
+    members = [member(1), member(2, RACK, devices=[disk()], identity=identity)]
+    for one in members:
+        one["wanted"]["settings"]["only_new"] = True
+    (sentence,) = refusals(services(members[0]), *members)
+    assert sentence == (
+        f"{TAKES_ONE}bring the host's declared attributes into force with the playbook of its method (scaleio_imperative or"
+        f" scaleio_global_pool)"
+    )
+
+
+def test_the_limits_of_scaleio_count_disks_of_the_global_pool_too() -> None:
+    paths = [f"/dev/sd{number}" for number in range(65)]
+    host = bare(1, devices=[disk(path) for path in paths], confirmed=paths)
+    found = plan(not_started(services(host, nodes={}, provided={})), host)
+    assert found.refused == (
+        "agent01: 65 devices; an SDS takes at most 64",
+        "agent01: 130 TB; an SDS takes at most 64 TB",
+    )
+    (few,) = plan(services(bare(1)), bare(1)).warnings
+    assert few.startswith("the pool default of default has devices on 1 hosts (agent01)")
 
 
 def test_a_host_where_the_rule_fails() -> None:

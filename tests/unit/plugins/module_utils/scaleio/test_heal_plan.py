@@ -318,7 +318,7 @@ PREVIEWS = [
     pytest.param(
         bare(1, confirmed=[], devices=[disk()]),
         {},
-        "the framework would take 1 disks that nobody has confirmed",
+        "the framework would take 1 disk that nobody has confirmed",
         id="unconfirmed",
     ),
     pytest.param(bare(1, devices=[held()]), {}, "agent01: the framework would take /dev/xvdf, which", id="in use"),

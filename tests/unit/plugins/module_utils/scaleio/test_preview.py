@@ -11,16 +11,19 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import model
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.preview import (
     confirmation_errors,
     exposed,
 )
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.observations import (
+    TB,
     disk,
     observation,
     used_disk,
 )
 
+SIZES = "ScaleIO takes devices from 100 GB to 6 TB, so that the gateway refuses it"
 HIDDEN = "blkid prints /dev/xvdh, which contains its name"
 RULE = "fdisk lists it and no path in blkid's output contains its name"
 
@@ -73,6 +76,40 @@ def look(
             id="in use, though confirmed",
         ),
         pytest.param([used_disk("/dev/xvdh")], [], [], [], id="hidden from the rule"),
+        pytest.param(
+            [disk(size_bytes=50 * model.GB), disk("/dev/xvdg", size_bytes=8 * TB)],
+            [],
+            ["/dev/xvdf"],
+            [
+                f"agent01: /dev/xvdf (50 GB): unfit: has 50 GB; {SIZES}",
+                f"agent01: /dev/xvdg (8000 GB): unfit: has 8.0 TB; {SIZES}",
+            ],
+            id="of a size that the gateway refuses, though confirmed",
+        ),
+        pytest.param(
+            [disk(size_bytes=model.DEVICE_MIN_BYTES), disk("/dev/xvdg", size_bytes=model.DEVICE_MAX_BYTES)],
+            [],
+            [],
+            [
+                f"agent01: /dev/xvdf (100 GB): not confirmed: {RULE}",
+                f"agent01: /dev/xvdg (6597 GB): not confirmed: {RULE}",
+            ],
+            id="just of a size that it takes",
+        ),
+        pytest.param(
+            [disk(size_bytes=50 * model.GB)],
+            ["/dev/xvdf"],
+            [],
+            ["agent01: /dev/xvdf (50 GB): contributed: the gateway shows it as a device of this host"],
+            id="taken all the same",
+        ),
+        pytest.param(
+            [disk(size_bytes=50 * model.GB, free=False, free_because=["is held by dm-0 in the kernel"])],
+            [],
+            [],
+            [f"agent01: /dev/xvdf (50 GB): in use: is held by dm-0 in the kernel, and still {RULE}"],
+            id="in use, and of a wrong size",
+        ),
     ],
 )
 def test_verdicts(
