@@ -18,7 +18,11 @@ from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import Request
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import RefusedError, UntrustedError, WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import (
+    RefusedError,
+    UntrustedError,
+    WebError,
+)
 
 _CHUNK = 256 * 1024
 

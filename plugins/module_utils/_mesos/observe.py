@@ -14,7 +14,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core import service
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, RefusedError, WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import (
+    HoldfastError,
+    RefusedError,
+    WebError,
+)
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.identity import lock_path
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import ANONYMOUS, Answer, Credentials

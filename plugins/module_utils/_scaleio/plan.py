@@ -826,7 +826,7 @@ def framework_nodes(
                 imperative=view.imperative,
                 attributes=node.attributes,
                 persona=node.attributes.get(model.PERSONA, ""),
-                bare=_why_bare(observation["wanted"]),
+                bare=why_bare(observation["wanted"]),
                 exposed=tuple(taken),
                 busy=busy,
                 starts=node.change != "none",
@@ -857,7 +857,7 @@ def _contributing(
     return found
 
 
-def _why_bare(wanted: Mapping[str, Any]) -> str:
+def why_bare(wanted: Mapping[str, Any]) -> str:
     """Why a member has no imperative attributes, if it has none; see :class:`Node`."""
     if wanted["state"] != "present":
         return RELEASED if wanted["allow_global_pool"] else NOT_IN_FORCE

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework_model, gateway_compare, model
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import preview as previews
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import (
+    NOT_IN_FORCE,
     Node,
     declaration,
     is_stale,
@@ -32,6 +33,8 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.plan im
     framework_nodes,
     natural,
     owned,
+    services_host,
+    why_bare,
 )
 
 HEADER = ("member", "agent", "declared", "on disk", "reported", "registered")
@@ -97,10 +100,13 @@ def cluster_status(observations: Sequence[Observation], select: Selector) -> Clu
         for o in observations
         if "agent" in o or "unreachable" in o
     ]
+    problems = services_host(observations, seen[0]["wanted"]["settings"]["method"])[1] if seen else []
     if layers is None:
-        return ClusterStatus((*HEADER, *EXPOSED_HEADER), tuple(nodes))
+        # A host that could not be reached may be the one that talks to the services.
+        whole = len(nodes) == len(seen)
+        return ClusterStatus((*HEADER, *EXPOSED_HEADER), tuple(nodes), tuple(problems if whole else ()))
     header = (*HEADER, *SERVICES_HEADER, *EXPOSED_HEADER)
-    return ClusterStatus(header, tuple(nodes), tuple(layers.problems), layers.pools())
+    return ClusterStatus(header, tuple(nodes), (*problems, *layers.problems), layers.pools())
 
 
 def _global_domain(services: Mapping[str, Any] | None) -> list[str]:
@@ -263,23 +269,17 @@ def _node_status(
         _compare("reported by the agent", reported, "on disk", on_disk, problems)
     if registered is not None and reported is not None:
         _compare("registered at the master", registered, "reported by the agent", reported, problems)
-    node = None if services is None else services.nodes.get(member)
-    if node is not None and not node.imperative and observation["wanted"]["settings"]["method"] == "global_pool":
-        unasked = [one for one in node.exposed if one.verdict not in previews.AGREED]
-        taken = [one.path for one in unasked]
-        if services is not None and services.services["gateway"]["error"]:
-            # What an SDS holds would look like a disk in use.
-            unasked, taken = [], ["?"]
-        problems.extend(f"{one.path} is {one.verdict}: {one.why}" for one in unasked)
-    else:
-        taken = _exposed(observation, registered if registered is not None else reported)
-        if taken:
-            # Onboarding leaves alone whoever has joined before.
-            book = "onboard" if observation["identity"] is None else "scaleio_imperative"
-            problems.append(
-                f"is known to the master without imperative attributes: the framework would take {', '.join(taken)};"
-                f" bring the host in with the playbook {book} before the framework starts"
-            )
+    taken = _exposed(observation, registered if registered is not None else reported)
+    if _gives_disks(observation["wanted"], on_disk if declared is None else declared):
+        taken = _unasked(observation, services, taken, problems)
+    elif taken:
+        # Onboarding leaves alone whoever has joined before.
+        method = observation["wanted"]["settings"]["method"]
+        book = "onboard" if observation["identity"] is None else f"scaleio_{method}"
+        problems.append(
+            f"is known to the master without imperative attributes: the framework would take {', '.join(taken)};"
+            f" bring the host in with the playbook {book} before the framework starts"
+        )
     cells = (
         member,
         state,
@@ -347,6 +347,31 @@ def summary(files: Mapping[str, Any]) -> str:
         for domain, pools in view.provides.items()
     ]
     return "; ".join(parts) or "none"
+
+
+def _gives_disks(wanted: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
+    """Whether a member is to have no imperative attributes, by its method or its own declaration.
+
+    :param attributes: those that it shall have.
+    """
+    return not model.framework_view(attributes).imperative and why_bare(wanted) != NOT_IN_FORCE
+
+
+def _unasked(
+    observation: Observation, services: _ServicesLayers | None, taken: list[str], problems: list[str]
+) -> list[str]:
+    """The disks of a member that gives its disks, without those that are agreed to; what speaks against each is added to the problems.
+
+    :param taken: what the rule takes from it by now.
+    """
+    if services is None or services.services["gateway"]["error"]:
+        # What an SDS holds would look like a disk in use.
+        asked = services is not None or observation["wanted"]["settings"]["method"] == "global_pool"
+        return ["?"] if taken and asked else taken
+    node = services.nodes.get(observation["member"])
+    unasked = [] if node is None else [one for one in node.exposed if one.verdict not in previews.AGREED]
+    problems.extend(f"{one.path} is {one.verdict}: {one.why}" for one in unasked)
+    return [one.path for one in unasked]
 
 
 def _exposed(observation: Observation, attributes: Mapping[str, Any] | None) -> list[str]:

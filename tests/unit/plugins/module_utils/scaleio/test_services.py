@@ -102,7 +102,7 @@ class Everything(FakeGateway, LiveMarathon):
         listed = {"slaves": list(agents or [an_agent(1)]), "recovered_slaves": []}
         shown = [a_framework(number + 1, hostname="agent01") for number in range(frameworks)]
         for master in MASTERS:
-            to = {"Location": f"//{leader[len('http://'):]}/slaves"}
+            to = {"Location": f"//{leader[len('http://') :]}/slaves"}
             if master == leader:
                 self.http(f"{master}/slaves", json=listed, replace=True)
                 self.http(f"{master}/frameworks", json={"frameworks": shown, "completed_frameworks": []}, replace=True)

@@ -446,6 +446,55 @@ def test_a_gateway_that_does_not_answer_says_nothing_of_disks(host: Mapping[str,
     assert found.pools is None and found.nodes[0].layers["gateway"] is None
 
 
+def test_a_global_pool_without_a_host_for_its_gateway_says_what_is_missing() -> None:
+    """No playbook brings a host into it that is to have no attributes, and nobody knows which disks are contributed."""
+    found = cluster_status([BARE, bare(2, confirmed=[], devices=[disk()], identity=None)], select)
+    assert found.header == (*HEADER, *EXPOSED_HEADER)
+    assert [(node.cells[-1], node.problems) for node in found.nodes] == [("?", ()), ("?", ())]
+    (problem,) = found.problems
+    assert problem.startswith("scaleio_method is global_pool and no host is in the group of scaleio_gateway_group")
+    # It may be the one that could not be reached.
+    assert cluster_status([BARE, unseen("m1")], select).problems == ()
+
+
+def test_two_hosts_that_talk_to_one_gateway_are_one_too_many() -> None:
+    found = cluster_status([front(services(HOST)), front(services(HOST), "m2"), HOST], select)
+    assert found.problems[0].startswith("m1, m2: one host of a cluster talks to its gateway")
+
+
+RELEASED = {"state": "absent", "sds": None, "allow_global_pool": True}
+
+
+@pytest.mark.parametrize("method", ["imperative", "global_pool"])
+@pytest.mark.parametrize(
+    ("confirmed", "taken", "problems"),
+    [
+        ([], "/dev/xvdf", (f"/dev/xvdf is not confirmed: {disk()['taken_because']}",)),
+        (["/dev/xvdf"], "nothing", ()),
+    ],
+)
+def test_a_host_that_is_released_gives_what_is_confirmed(
+    method: str, confirmed: list[str], taken: str, problems: tuple[str, ...]
+) -> None:
+    host = member(1, RACK, devices=[disk()], wanted=wanted(**RELEASED, method=method, global_pool_devices=confirmed))
+    found = compared(services(host, nodes={name(1): known(imperative=False)}, provided={}), host)
+    assert layers_of(found)[2] == taken
+    assert [problem for problem in problems_of(found) if "gateway" not in problem] == list(problems)
+
+
+def test_a_host_that_is_released_where_nobody_looks_at_the_gateway_shows_what_is_taken() -> None:
+    host = member(1, RACK, devices=[disk()], wanted=wanted(**RELEASED))
+    assert (row(host)["the framework would take"], status(host).problems) == ("/dev/xvdf", ())
+
+
+def test_a_host_of_a_mixed_pool_is_sent_to_the_playbook_of_its_method() -> None:
+    record = {"system": "scaleio", "cluster": "scaleio", "member": name(1), "ordinal": 0}
+    said = wanted(method="global_pool", global_pool_mixed=True)
+    found = compared(services(BARE), member(1, RACK, devices=[disk()], wanted=said, identity=record))
+    (advice,) = [problem for problem in problems_of(found) if "is known to the master" in problem]
+    assert advice.endswith("bring the host in with the playbook scaleio_global_pool before the framework starts")
+
+
 def test_members_out_of_reach_have_a_mark_in_every_place() -> None:
     found = compared(services(HOST), HOST, unseen("agent02"))
     assert found.nodes[1].cells == ("agent02", "unreachable", *("?",) * 7)
