@@ -146,7 +146,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine im
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import (
     identity_of,
-    observe_agent,
+    observe_settled_agent,
     observe_master,
 )
 
@@ -155,7 +155,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec={**MASTERS}, supports_check_mode=True)
     machine, known = Machine(), credentials(module.params)
     with told_by(module.fail_json):
-        agent = observe_agent(machine, credentials=known)
+        agent = observe_settled_agent(machine, credentials=known)
         master = observe_master(machine, module.params["masters"], known, identity_of(agent))
     module.exit_json(changed=False, agent=agent, master=master)
 

@@ -82,6 +82,7 @@ class AgentHands:
             "forget_agent_id": self._forget_agent_id,
             "start_agent": lambda args: self._start("start", args),
             "restart_agent": lambda args: self._start("restart", args),
+            "await_agent": lambda args: self.wait_for(args["attributes"], args["timeout"]),
         }
         effects[step.kind](step.args)
 

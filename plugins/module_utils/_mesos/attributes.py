@@ -18,7 +18,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import mo
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act import AgentHands
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import (
     LOCK,
-    observe_agent,
+    observe_settled_agent,
     observe_master,
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import Policy, takeover, write_step
@@ -43,7 +43,7 @@ def set_attributes(
     :raises HoldfastError: it is refused, and nothing was changed.
     """
     wanted = _checked(attributes, present, reserved)
-    agent = observe_agent(machine, credentials=credentials)
+    agent = observe_settled_agent(machine, credentials=credentials)
     master = observe_master(machine, masters, credentials)
     reasons = [str(obstacle["sentence"]) for obstacle in agent["obstacles"]]
     if master["error"]:

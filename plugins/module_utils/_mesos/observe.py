@@ -35,6 +35,9 @@ LOCK = lock_path("mesos", "agent")
 _HTTP_SECONDS = 5.0
 # The wrapper reads its files and becomes the agent in a tenth of this.
 _WRAPPER_SECONDS = 1.0
+# Recovery alone takes 2 s where executors are waited for (--executor_reregistration_timeout).
+_SETTLING_SECONDS = 15.0
+_SETTLING_POLL_SECONDS = 0.2
 
 
 class _Clock:
@@ -91,6 +94,27 @@ def observe_agent(machine: Machine, *, credentials: Credentials = ANONYMOUS, dea
         "checkpoint": kept,
         "work": work,
     }
+
+
+def observe_settled_agent(machine: Machine, *, credentials: Credentials = ANONYMOUS) -> dict[str, Any]:
+    """:func:`observe_agent`, after an agent that has just been started has had its time to come up.
+
+    Until it is through its recovery it says nothing of itself (mesos src/slave/slave.cpp, recover()), and would look like one
+    without attributes. One that does not come through is shown as it is.
+    """
+    end = machine.monotonic() + _SETTLING_SECONDS
+    while True:
+        agent = observe_agent(machine, credentials=credentials)
+        if not _comes_up(agent) or machine.monotonic() > end:
+            return agent
+        machine.sleep(_SETTLING_POLL_SECONDS)
+
+
+def _comes_up(agent: Mapping[str, Any]) -> bool:
+    """Whether the unit's process is there, and recovers or has not opened its port yet."""
+    if agent["unit"]["active"] != "active":
+        return False
+    return bool(agent["running_refused"] if agent["running"] is None else agent["running"]["recovering"])
 
 
 # -- packaging and unit -------------------------------------------------------------------------------------------

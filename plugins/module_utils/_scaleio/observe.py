@@ -68,7 +68,7 @@ def observe_host(
 def _node(
     machine: Machine, cluster: str, masters: Sequence[str], credentials: Credentials, wanted: Mapping[str, Any]
 ) -> dict[str, Any]:
-    agent = mesos.observe_agent(machine, credentials=credentials)
+    agent = mesos.observe_settled_agent(machine, credentials=credentials)
     return {
         "agent": agent,
         "master": mesos.observe_master(machine, masters, credentials, mesos.identity_of(agent)),

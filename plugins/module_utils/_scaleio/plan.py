@@ -176,6 +176,7 @@ class NodePlan:
 
     :param change: how its agent takes the attributes over, as :class:`mesos.Change` has it; ``none`` where it is left alone.
     :param goes_down: whether a running agent goes down for it.
+    :param awaited: whether its agent runs as it shall, and the leading master does not show it yet.
     :param attributes: the ``scaleio-`` attributes that its agent will run with.
     :param provides: protection domain -> pool -> device paths, as the framework will read them.
     :param devices: the observed devices by those paths.
@@ -188,6 +189,7 @@ class NodePlan:
     steps: list[Step] = field(default_factory=list)
     change: str = "none"
     goes_down: bool = False
+    awaited: bool = False
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -272,9 +274,9 @@ def plan_node(
         return node
     node.errors.extend(refused)
     if change.kind == "none" and not writes:
-        if not _gone(observation):
-            node.errors.extend(_not_registered(observation))
-        node.steps = unfinished
+        waits = [] if _gone(observation) else _await_steps(observation, settings["registration_timeout"])
+        node.awaited = bool(waits)
+        node.steps = [*waits, *unfinished]
         return node
     # The record comes last: who has one has joined, and is no newcomer to a run that goes on after a death.
     node.steps = [
@@ -471,14 +473,18 @@ def _joined(observation: Observation) -> bool:
     )
 
 
-def _not_registered(observation: Observation) -> list[str]:
-    """An agent with the right attributes must also be known, active, at the leading master."""
+def _await_steps(observation: Observation, timeout: float) -> list[Step]:
+    """An agent with the right attributes must also be known, active, at the leading master; one that has just started soon is."""
     running = observation["agent"]["running"]
     if any(a["id"] == running["agent_id"] and a["active"] for a in observation["master"]["agents"]):
         return []
     return [
-        f"the agent runs with the wanted attributes as {running['agent_id'] or 'no ID yet'}, but the leading master"
-        f" {observation['master']['leader']} does not list it as active: look at the agent's log for why it is not admitted"
+        Step(
+            "await_agent",
+            f"wait until the leading master shows the agent {running['agent_id'] or 'with an ID'} as active",
+            {"attributes": running["attributes"], "timeout": timeout},
+            effect=False,
+        )
     ]
 
 
@@ -722,7 +728,7 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     ]
     refused = gather((node.member, error) for node in nodes for error in node.errors)
     out = [node for node in nodes if node.member in peers and node.member not in serving]
-    left = [node.member for node in out if node.change == "none"]
+    left = [node.member for node in out if node.change == "none" and not node.awaited]
     room = unavailable - len(left)
     if room < 1 and any(node.goes_down for node in nodes):
         refused.append(

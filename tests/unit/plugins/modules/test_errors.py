@@ -53,7 +53,7 @@ class Module:
 @pytest.mark.parametrize(
     ("module", "work"),
     [
-        (mesos_agent_info, "observe_agent"),
+        (mesos_agent_info, "observe_settled_agent"),
         (mesos_agent_attributes, "set_attributes"),
         (scaleio_node_info, "observe_host"),
         (marathon_app, "set_app"),

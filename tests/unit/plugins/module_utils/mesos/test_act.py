@@ -147,6 +147,18 @@ def test_registered_is_what_the_master_says_and_not_the_agent() -> None:
     assert machine.clock - began == pytest.approx(machine.startup + 1.0, abs=0.2)
 
 
+def test_an_agent_that_comes_up_by_itself_is_only_waited_for() -> None:
+    machine = LiveMachine({"rack": "r1"})
+    expected = {"attributes": {"rack": "r1"}, "timeout": 5.0}
+    machine.lag = 1.0
+    machine.run(list(RESTART), deadline=5.0)
+    machine.calls.clear()
+    hands = AgentHands(machine, MASTERS, ANONYMOUS)
+    assert do(machine, [Step("await_agent", "wait", expected, effect=False)], hands).error is None
+    assert machine.changes() == []
+    assert hands.shown == machine.registered()
+
+
 def test_who_leads_does_not_matter() -> None:
     machine = LiveMachine({"rack": "r1"})
     machine.leader = MASTERS[2]

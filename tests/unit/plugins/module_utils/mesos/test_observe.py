@@ -208,6 +208,31 @@ def test_an_agent_that_recovers(status: int, text: str) -> None:
     assert (found["running"]["agent_id"], found["running_error"]) == ("", None)
 
 
+def test_an_agent_that_comes_up_is_waited_for() -> None:
+    """First nobody listens, then it recovers, then it says who it is."""
+    machine = checkpointed(a_host())
+    machine.http(STATE_URL, effect=nobody_listens)
+    machine.after(1.0, lambda: machine.http(STATE_URL, status=503, text="Agent has not finished recovery"))
+    machine.after(3.0, lambda: machine.http(STATE_URL, json=state()))
+    found = observe.observe_settled_agent(machine)
+    assert found["running"]["agent_id"] == ID
+    assert 3.0 <= machine.monotonic() < 3.5
+
+
+def test_an_agent_that_never_comes_up_is_shown_as_it_is() -> None:
+    machine = checkpointed(a_host())
+    machine.http(STATE_URL, status=503, text="Agent has not finished recovery")
+    assert observe.observe_settled_agent(machine)["running"]["recovering"] is True
+    assert 15.0 <= machine.monotonic() < 16.0
+
+
+def test_an_agent_that_is_down_is_not_waited_for() -> None:
+    machine = checkpointed(a_host(unit=DOWN))
+    machine.http(STATE_URL, effect=nobody_listens)
+    assert observe.observe_settled_agent(machine)["running"] is None
+    assert machine.monotonic() < 1.5
+
+
 def test_an_agent_that_has_not_registered() -> None:
     machine = a_host()
     machine.http(STATE_URL, json=state(id=""))

@@ -349,12 +349,12 @@ class Cluster(World):
                     if is_of_services(step):
                         self._serve(step, plan, idle)
                     else:
-                        self.nodes[member].claim = claim(index, len(plan.phases), "acting")
+                        self.nodes[member].claim = claim(plan, index, member, "acting")
                         self._do(self.nodes[member], step, plan)
                     if draw_index is None or draw_index(2):
                         self.framework.live(self.hosts())
                 if member in self.nodes:
-                    self.nodes[member].claim = claim(index, len(plan.phases), "done")
+                    self.nodes[member].claim = claim(plan, index, member, "done")
 
     def _look_again(self, _node: Node, _args: Mapping[str, Any]) -> None:
         """Its conditions are all of it."""

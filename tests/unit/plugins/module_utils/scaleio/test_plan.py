@@ -1122,11 +1122,20 @@ def test_files_alone_are_put_right_without_a_restart() -> None:
     assert found.context["restarts"] == {"agent01": "none"}
 
 
-def test_an_agent_that_the_master_does_not_show() -> None:
-    assert refusals(observation(agent=agent(QE_FILES), entries=[])) == [
-        "agent01: the agent runs with the wanted attributes as S1, but the leading master http://m1:5050 does not list it as"
-        " active: look at the agent's log for why it is not admitted"
-    ]
+@pytest.mark.parametrize("active", [None, False], ids=["not listed", "inactive"])
+def test_an_agent_that_the_master_does_not_show_yet_is_waited_for(active: bool | None) -> None:
+    seen = observation(agent=agent(QE_FILES))
+    seen["master"]["agents"] = [{**entry, "active": active} for entry in seen["master"]["agents"] if active is not None]
+    ((step,),) = [phase.steps["agent01"] for phase in plan(seen).phases]
+    assert (step.kind, step.effect) == ("await_agent", False)
+    assert step.sentence == "wait until the leading master shows the agent S1 as active"
+    assert step.args == {"attributes": seen["agent"]["running"]["attributes"], "timeout": 60.0}
+
+
+def test_who_is_waited_for_lets_others_go_down_after_it() -> None:
+    found = plan(observation(agent=agent(QE_FILES), entries=[]), observation("agent02"))
+    assert found.refused == ()
+    assert [sorted(phase.steps) for phase in found.phases] == [["agent01"], ["agent02"]]
 
 
 def test_attributes_that_collide_are_refused_and_crash_nothing() -> None:

@@ -192,7 +192,7 @@ class World:
             while queues:
                 names = sorted(queues)
                 member = names[draw_index(len(names)) if draw_index else 0]
-                self.nodes[member].claim = claim(index, len(plan.phases), "acting")
+                self.nodes[member].claim = claim(plan, index, member, "acting")
                 unshown = [node for node in self.nodes.values() if not node.shown]
                 if unshown and draw_index and draw_index(2):
                     unshown[0].shown = True
@@ -202,7 +202,7 @@ class World:
                     raise Unsafe(f"{sorted(down)} are down in {phase.name}")
                 if not queues[member]:
                     del queues[member]
-                    self.nodes[member].claim = claim(index, len(plan.phases), "done")
+                    self.nodes[member].claim = claim(plan, index, member, "done")
 
     def _begin(self, plan: Plan) -> None:
         if self.die_after == 0:
@@ -268,6 +268,10 @@ class World:
         if node.running is None or mesos.state_of(mesos.parse_files(node.running)) != args["attributes"]:
             raise Unsafe(f"{node.member} was started and does not stay up with {args['attributes']}")
 
+    def _await_agent(self, node: Node, args: Mapping[str, Any]) -> None:
+        assert node.running is not None and mesos.state_of(mesos.parse_files(node.running)) == args["attributes"]
+        node.shown = True
+
     def _look(self, node: Node) -> None:
         """What would an agent be that is restarted right now?"""
         before, now, target = (
@@ -290,15 +294,15 @@ def _label(item: Mapping[str, Any]) -> str:
     return f"framework:{item['framework']}" if kind in ("task", "executor") else f"{kind}:{item['name']}"
 
 
-def claim(phase: int, phases: int, state: str) -> dict[str, Any]:
+def claim(plan: Plan, phase: int, member: str, state: str) -> dict[str, Any]:
     return {
         "plan_id": "p",
         "controller": {},
         "phase": phase,
-        "phases": phases,
+        "phases": len(plan.phases),
         "hosts": [],
         "supersedes": [],
-        "effect": True,
+        "effect": any(step.effect for step in plan.phases[phase - 1].steps[member]),
         "state": state,
         "at": 0.0,
         "age": 90.0,
