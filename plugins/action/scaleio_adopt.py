@@ -57,7 +57,7 @@ def _changes(cluster: str, observations: Sequence[Mapping[str, Any]]) -> list[st
     """What a run with the printed declaration would still do, or be refused for."""
     if not observations:
         return []
-    plan = plan_cluster(cluster, observations, select)
+    plan = plan_cluster(cluster, observations, select, attributes_only=True)
     if plan.refused:
         return [*plan.refused, f"as long as that is so, a run with this declaration of {cluster} is refused"]
     return [

@@ -15,6 +15,7 @@ description:
   - What it prints is planned at once. Whatever a run with it would still do, or be refused for, is said, such as the restart of
     an agent whose files were edited after its start, a backup file in the directory, an attribute that nothing reads, or a device
     with a file system.
+  - This is about attributes alone. What a run goes on to, where a host talks to Marathon and the gateway, is not planned.
 author:
   - Holdfast contributors (@holdfast)
 options:

@@ -689,12 +689,15 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def plan_cluster(cluster: str, observations: Sequence[Observation], select: Selector) -> Plan:
+def plan_cluster(
+    cluster: str, observations: Sequence[Observation], select: Selector, *, attributes_only: bool = False
+) -> Plan:
     """Plan a whole cluster.
 
     :param observations: one for each declared member; one that could not be observed carries ``unreachable`` with the
         error instead of its parts.
     :param select: evaluates a JMESPath expression over devices.
+    :param attributes_only: nothing is planned that goes on from the agents' attributes: the framework, and what its state refuses.
     """
     everybody = sorted(observations, key=lambda o: natural(o["member"]))
     missing = [f"{o['member']} could not be observed: {o['unreachable']}" for o in everybody if "unreachable" in o]
@@ -706,7 +709,7 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
     problems = [*_settings_errors(observations), *_master_errors(observations)]
     problems.extend(identity_conflicts({o["member"]: o["identity"] for o in observations}))
     front, found = services_host(everybody, observations[0]["wanted"]["settings"]["method"])
-    problems.extend(found)
+    problems.extend(() if attributes_only else found)
     if problems:
         return Plan(cluster, refused=tuple(problems))
     unavailable = observations[0]["wanted"]["settings"]["max_unavailable"]
@@ -744,7 +747,7 @@ def plan_cluster(cluster: str, observations: Sequence[Observation], select: Sele
         )
     framework = FrameworkPlan()
     limits, doubts = ([], []) if refused else _limits(nodes)
-    if front is not None and not refused:
+    if front is not None and not refused and not attributes_only:
         members, found = framework_nodes(observations, nodes, front["services"])
         # Without the gateway nobody knows which disks are contributed already.
         if not front["services"]["gateway"]["error"]:

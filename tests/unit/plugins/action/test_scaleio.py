@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -28,6 +28,11 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
     observation,
     used_disk,
     wanted,
+)
+from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.services_view import (
+    member,
+    not_started,
+    services,
 )
 from ansible_collections.holdfast.stateful.tests.unit.plugins.plugin_utils.fakes import action_of, variables
 
@@ -194,3 +199,19 @@ def test_adopt_says_why_its_inventory_would_change_something(found: Mapping[str,
     for problem, begins in zip(answer["problems"], expected):
         assert problem.startswith(begins)
     assert answer["text"].startswith(f"# {expected[0]}")
+
+
+def _out_of_order(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {**part, "gateway": {**part["gateway"], "error": "ScaleIO gateway: no answer"}}
+
+
+@pytest.mark.parametrize("settings", [{}, {"method": "global_pool", "global_pool_mixed": True}], ids=["", "mixed pool"])
+@pytest.mark.parametrize("change", [not_started, _out_of_order], ids=["the framework is to be started", "no gateway"])
+def test_adopt_leaves_the_framework_alone_where_an_agents_host_talks_to_it(
+    settings: dict[str, Any], change: Callable[[Any], Any]
+) -> None:
+    members = [member(number, wanted=wanted(**settings)) for number in (1, 2)]
+    talks = {**members[0], "services": change(services(*members))}
+    assert run(scaleio_adopt, hosts(talks, members[1]))["problems"] == []
+    # Nor is it missed where it is none of the agents.
+    assert run(scaleio_adopt, hosts(*members))["problems"] == []
