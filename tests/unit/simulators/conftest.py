@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 
 ROOTFS = Path(__file__).resolve().parents[3] / "lab" / "simulators" / "mesos" / "rootfs"
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 # Without any authorities: loading those takes longer than most requests.
 _UNVERIFIED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _UNVERIFIED.check_hostname, _UNVERIFIED.verify_mode = False, ssl.CERT_NONE
@@ -235,12 +235,17 @@ class Scheduler:
         offers: list[dict[str, Any]] = wait_for(found)
         return offers[-1]
 
-    def launch(self, *tasks: dict[str, Any], offer: dict[str, Any] | None = None) -> None:
-        """Tasks without "agent_id" go to the agent of the offer."""
+    def launch(
+        self, *tasks: dict[str, Any], offer: dict[str, Any] | None = None, refuse_seconds: float | None = 0.0
+    ) -> None:
+        """Tasks without "agent_id" go to the agent of the offer. What it leaves is refused for so long (None: unsaid)."""
         chosen = offer or self.offer()
         given = [{"agent_id": chosen["agent_id"], **task} for task in tasks]
         operation = {"type": "LAUNCH", "launch": {"task_infos": given}}
-        answer = self.call("ACCEPT", {"offer_ids": [chosen["id"]], "operations": [operation]})
+        content = {"offer_ids": [chosen["id"]], "operations": [operation]}
+        if refuse_seconds is not None:
+            content["filters"] = {"refuse_seconds": refuse_seconds}
+        answer = self.call("ACCEPT", content)
         assert answer.status == 202, answer.body
 
     def states(self, task_id: str) -> list[str]:
@@ -305,8 +310,8 @@ class Cluster:
         return daemon
 
     def master(self, *flags: str) -> Daemon:
-        """A master without others."""
-        return self._daemon("mesos-master", "m1", 11, 5050, list(flags))
+        """A master without others, quick to offer."""
+        return self._daemon("mesos-master", "m1", 11, 5050, ["--allocation_interval=100ms", *flags])
 
     def masters(self, count: int = 3, quorum: int = 2, *flags: str) -> list[Daemon]:
         """Masters that elect a leader among themselves."""

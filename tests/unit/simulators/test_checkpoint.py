@@ -262,8 +262,10 @@ def test_the_master_hears_of_lost_executors(cluster: Any, wait: Callable[..., An
     (agent.directory / "work/meta/boot_id").write_text("another")
     agent.start()
     cluster.registered(master, agent)
-    assert agent.get("/state").json["frameworks"] == []
-    tasks = wait(lambda: master.call("GET_TASKS").json["get_tasks"])
+    wait(lambda: agent.get("/state").json["frameworks"] == [])
+    tasks = wait(
+        lambda: found if (found := master.call("GET_TASKS").json["get_tasks"]).get("completed_tasks") else None
+    )
     assert (tasks.get("tasks", []), [task["state"] for task in tasks["completed_tasks"]]) == ([], ["TASK_FAILED"])
     assert list((agent.directory / "work/meta").rglob("executor.sentinel"))
 

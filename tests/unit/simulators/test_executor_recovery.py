@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 PROGRAM = Path(__file__).with_name("custom_executor.py")
+# Where no executor is to come back.
+SOON = "--executor_reregistration_timeout=500ms"
 
 
 def launched(cluster: Any, command: Any, *flags: str, custom: bool = False, **info: Any) -> tuple[Any, Any, Any]:
@@ -84,8 +86,8 @@ def test_with_checkpoint(cluster: Any, command: Any, running: Any, wait: Any, cu
     assert running(agent) == before
     assert scheduler.states("t1")[-1] == "TASK_RUNNING"
     agent.start()
-    wait(lambda: agent.get("/state").status == 503)
-    assert agent.get("/state").body == b"Agent has not finished recovery"
+    recovering = wait(lambda: answer if (answer := agent.get("/state")).status == 503 else None)
+    assert recovering.body == b"Agent has not finished recovery"
     cluster.registered(master, agent)
     assert running(agent) == before
     assert states(agent) == ["TASK_RUNNING"]
@@ -98,16 +100,17 @@ def test_with_checkpoint(cluster: Any, command: Any, running: Any, wait: Any, cu
         wait(lambda: not running(agent))
 
 
-def test_what_happened_while_the_agent_was_away(cluster: Any, command: Any, wait: Any) -> None:
+def test_what_happened_while_the_agent_was_away(cluster: Any, command: Any, running: Any, wait: Any) -> None:
     """The executor tells it when it comes back (docs/executor-http-api.md: unacknowledged_updates)."""
     master = cluster.master().start()
     agent = cluster.agent().start()
     cluster.registered(master, agent)
     scheduler = cluster.scheduler(master, checkpoint=True)
-    scheduler.launch(command("t1", "sleep 2; exit 4"))
+    scheduler.launch(command("t1", "until [ -e end ]; do sleep 0.1; done; exit 4"))
     scheduler.reach("t1", "TASK_RUNNING")
     agent.stop()
-    time.sleep(2.5)
+    Path(agent.evidence("simulator-executors.jsonl")[-1]["sandbox"], "end").touch()
+    wait(lambda: len(running(agent)) == 1)
     agent.start()
     status = scheduler.reach("t1", "TASK_FAILED")
     assert status["message"] == "Command exited with status 4"
@@ -117,7 +120,7 @@ def test_what_happened_while_the_agent_was_away(cluster: Any, command: Any, wait
 
 def test_an_executor_that_died_with_its_agent(cluster: Any, command: Any, running: Any) -> None:
     """src/slave/slave.cpp: executorTerminated."""
-    master, agent, scheduler = launched(cluster, command, checkpoint=True)
+    master, agent, scheduler = launched(cluster, command, SOON, checkpoint=True)
     agent.stop()
     cluster.kill_all(running(agent))
     agent.start()
@@ -129,13 +132,13 @@ def test_an_executor_that_died_with_its_agent(cluster: Any, command: Any, runnin
 
 def test_an_executor_that_does_not_come_back_in_time(cluster: Any, command: Any, running: Any, wait: Any) -> None:
     """src/slave/slave.cpp: reregisterExecutorTimeout."""
-    _, agent, scheduler = launched(cluster, command, checkpoint=True)
+    _, agent, scheduler = launched(cluster, command, SOON, checkpoint=True)
     agent.stop()
     cluster.kill_all(running(agent), signal.SIGSTOP)
     agent.start()
     status = scheduler.reach("t1", "TASK_FAILED")
     told = (status["message"], status["reason"])
-    assert told == ("Executor did not reregister within 2secs", "REASON_EXECUTOR_REREGISTRATION_TIMEOUT")
+    assert told == ("Executor did not reregister within 500ms", "REASON_EXECUTOR_REREGISTRATION_TIMEOUT")
     wait(lambda: not running(agent))
 
 
@@ -161,7 +164,7 @@ def test_an_incompatible_start_leaves_executors_alive_and_a_new_id_ends_them(
 
 def test_a_framework_torn_down_while_its_agent_was_away(cluster: Any, command: Any, running: Any, wait: Any) -> None:
     """Recorded: replacement R9."""
-    master, agent, scheduler = launched(cluster, command, checkpoint=True, failover_timeout=600.0)
+    master, agent, scheduler = launched(cluster, command, SOON, checkpoint=True, failover_timeout=600.0)
     agent.stop()
     assert master.post("/teardown", f"frameworkId={scheduler.framework_id}").status == 200
     agent.start()

@@ -209,7 +209,7 @@ def test_offers_never_exceed_what_is_free(cluster: Any, wait: Any, command: Any)
     assert (entry["offered_resources"]["cpus"], entry["used_resources"]["cpus"]) == (2.0, 0.0)
     ports = {"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31000, "end": 31001}]}}
     task = command("t1", "sleep 100")
-    first.launch({**task, "resources": [*task["resources"], ports]}, offer=offer)
+    first.launch({**task, "resources": [*task["resources"], ports]}, offer=offer, refuse_seconds=None)
     first.reach("t1", "TASK_RUNNING")
     # What the first one leaves it does not get again for 5 s, so the second one does.
     left = second.offer()
@@ -235,13 +235,13 @@ def test_declining_reviving_suppressing(cluster: Any, wait: Any) -> None:
     decline(0.0)
     wait(lambda: len(scheduler.of("OFFERS")) == 2)
     decline(3600.0)
-    time.sleep(2.2)
+    time.sleep(0.5)  # five allocations
     assert len(scheduler.of("OFFERS")) == 2
     scheduler.call("REVIVE")
     wait(lambda: len(scheduler.of("OFFERS")) == 3)
     scheduler.call("SUPPRESS")
     decline(0.0)
-    time.sleep(2.2)
+    time.sleep(0.5)  # five allocations
     assert len(scheduler.of("OFFERS")) == 3
     scheduler.call("REVIVE")
     wait(lambda: len(scheduler.of("OFFERS")) == 4)
@@ -360,8 +360,8 @@ def test_a_scheduler_that_dies_without_failover(cluster: Any, wait: Any, command
     scheduler.reach("t1", "TASK_RUNNING")
     assert running(agent)
     scheduler.kill()
-    completed = wait(lambda: frameworks(master, "completed_frameworks"), 0.5)[0]
-    wait(lambda: not running(agent), 3.0)
+    completed = wait(lambda: frameworks(master, "completed_frameworks"))[0]
+    wait(lambda: not running(agent))
     assert [task["state"] for task in completed["completed_tasks"]] == ["TASK_KILLED"]
     assert (completed["active"], completed["connected"], completed["recovered"]) == (False, False, False)
     name = f"{scheduler.framework_id} (test)"

@@ -58,8 +58,8 @@ def test_only_checkpointed_work_survives_a_restart(cluster: Any, wait: Any) -> N
         ("TASK_LOST", "Agent agent01 disconnected")
     ]
     agent.start()
-    wait(lambda: agent.get("/state").status == 503)
-    assert agent.get("/state").body == b"Agent has not finished recovery"
+    recovering = wait(lambda: answer if (answer := agent.get("/state")).status == 503 else None)
+    assert recovering.body == b"Agent has not finished recovery"
     cluster.registered(master, agent)
     assert framework_names(agent) == ["kept"]
     running = master.call("GET_TASKS").json["get_tasks"]["tasks"]

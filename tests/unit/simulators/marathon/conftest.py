@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 
 ROOTFS = Path(__file__).resolve().parents[4] / "lab" / "simulators" / "marathon" / "rootfs"
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 # Without any authorities: loading those takes longer than most requests.
 _UNVERIFIED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _UNVERIFIED.check_hostname, _UNVERIFIED.verify_mode = False, ssl.CERT_NONE
@@ -64,7 +64,7 @@ class FakeMaster:
     """The scheduler API of a leading master with some agents (mesos 1.11 docs/scheduler-http-api.md).
 
     `behave` says what becomes of a launched task: the states that are reported at once. `agents` maps host names to
-    resources and attributes of the next offers. Calls of the kind `refuse` are refused. `calls` holds all calls but SUBSCRIBE, which are in `subscriptions`.
+    resources and attributes of the next offers. The next call of the kind `refuse` is refused. `calls` holds all calls but SUBSCRIBE, which are in `subscriptions`.
     """
 
     def __init__(self, ip: str) -> None:
@@ -110,7 +110,10 @@ class FakeMaster:
                     self._empty(307, ("Location", f"//{master.leader}:5050/api/v1/scheduler"))
                 elif call["type"] == "SUBSCRIBE":
                     master.subscribe(self, call)
-                elif self.headers["Mesos-Stream-Id"] != master._stream_id or call["type"] == master.refuse:
+                elif call["type"] == master.refuse:
+                    master.refuse = ""
+                    self._empty(400)
+                elif self.headers["Mesos-Stream-Id"] != master._stream_id:
                     self._empty(400)
                 else:
                     master.take(call)
@@ -255,8 +258,10 @@ class Marathon:
         self.process: subprocess.Popen[bytes] | None = None
         self.base = f"http://{ip}:8080"
         self.headers: dict[str, str] = {}
+        self._subscriptions = 0  # before this start
 
     def start(self, *more: str, **environment: str) -> Marathon:
+        self._subscriptions = len(self.events("subscribed"))
         own = {f"SIMULATOR_{name.upper()}": str(self.directory / name) for name in ("configuration", "state", "log")}
         with (self.directory / "output").open("ab") as output:
             self.process = subprocess.Popen(
@@ -269,14 +274,10 @@ class Marathon:
         return self
 
     def ready(self) -> Marathon:
-        """Waits until it is subscribed."""
-        known = len(self.events("subscribed"))
-        wait_for(lambda: len(self.events("subscribed")) > known or self._subscribed())
+        """Waits until it has subscribed since its start, and answers."""
+        wait_for(lambda: len(self.events("subscribed")) > self._subscriptions)
+        wait_for(lambda: self.get("/ping").status in (200, 401))
         return self
-
-    def _subscribed(self) -> bool:
-        events = self.events("subscribed", "disconnected")
-        return bool(events) and events[-1]["event"] == "subscribed" and self.get("/ping").status in (200, 401)
 
     def stop(self, number: int = signal.SIGKILL) -> int:
         assert self.process

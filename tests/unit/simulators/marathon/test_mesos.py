@@ -25,11 +25,12 @@ def test_framework(marathon: Marathon, master: Master) -> None:
     assert {"type": "PARTITION_AWARE"} in information["capabilities"]
 
 
-def test_acknowledged(marathon: Marathon, master: Master) -> None:
+def test_acknowledged(marathon: Marathon, master: Master, wait: Wait) -> None:
     """Each update that asks for it."""
     marathon.create()
+    wait(lambda: len(master.of("ACKNOWLEDGE")) == 2)  # starting and running
     acknowledged = [call["acknowledge"]["task_id"]["value"] for call in master.of("ACKNOWLEDGE")]
-    assert acknowledged == [*master.states, *master.states]  # starting and running
+    assert acknowledged == [*master.states, *master.states]
 
 
 def test_offers_are_asked_for_when_needed(marathon: Marathon, master: Master, wait: Wait) -> None:
@@ -41,7 +42,8 @@ def test_offers_are_asked_for_when_needed(marathon: Marathon, master: Master, wa
     wait(lambda: len(master.of("SUPPRESS")) == 2)
     before = len(master.of("REVIVE"))
     marathon.post("/v2/apps", {"id": "/big", "cmd": "sleep 1", "mem": 5000})
-    time.sleep(0.6)
+    wait(lambda: len(master.of("REVIVE")) - before == 3)
+    time.sleep(0.4)  # eight times the interval
     assert len(master.of("REVIVE")) - before == 3
 
 
@@ -101,7 +103,6 @@ def test_launches_that_are_lost(marathon: Marathon, master: Master, wait: Wait) 
     master.refuse = "ACCEPT"
     marathon.post("/v2/apps", {"id": "/web", "cmd": "sleep 1000"})
     wait(lambda: [event["state"] for event in marathon.events("task_status")] == ["TASK_DROPPED"])
-    master.refuse = ""
     marathon.deployed()
     assert [task[-1] for task in master.running()] == ["2"]
 

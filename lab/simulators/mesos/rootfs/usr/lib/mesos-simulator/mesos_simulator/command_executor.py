@@ -141,8 +141,10 @@ class CommandExecutor:
         if "command" in task:
             self._pid = self._fork(task["command"])
             print(f"Forked command at {self._pid}", file=sys.stderr, flush=True)
-            spawn(self._wait)
         self._update("TASK_RUNNING")
+        if self._pid:
+            # Not before: even a command that ends at once has been told of as running (executor.cpp: launch).
+            spawn(self._wait)
 
     def _fork(self, command: dict[str, Any]) -> int:
         """The launcher that becomes the command. Until then its argv, which everybody may read, shows all variables, those of

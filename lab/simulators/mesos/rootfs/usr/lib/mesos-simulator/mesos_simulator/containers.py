@@ -42,15 +42,13 @@ class Containers:
         """A program of --launcher_dir."""
         return os.path.join(self._programs, name)
 
-    def launch(
+    def fork(
         self, container: str, sandbox: str, command: dict[str, Any], environment: dict[str, str], user: str | None
     ) -> int:
-        """Fetches what the command needs and forks it in its sandbox; the process. LaunchFailed when either cannot be.
+        """Starts a command in its sandbox; the process. LaunchFailed when it cannot be.
 
         Output goes to the files stdout and stderr of the sandbox (src/slave/container_loggers/sandbox.cpp).
         """
-        if command.get("uris"):
-            self._fetch(container, sandbox, command["uris"], user)
         info: dict[str, Any] = {"command": command, "environment": launch.environment(environment)}
         info.update({"user": user} if user else {}, working_directory=sandbox)
         variables = {launch.VARIABLE: launch.text(info), "MESOS_SANDBOX": sandbox}
@@ -62,8 +60,11 @@ class Containers:
                 file.write(content)
         return pid
 
-    def _fetch(self, container: str, sandbox: str, uris: list[dict[str, Any]], user: str | None) -> None:
-        """A program of its own, which ends with it (src/slave/containerizer/fetcher.cpp)."""
+    def fetch(self, container: str, sandbox: str, command: dict[str, Any], user: str | None) -> None:
+        """What a command needs, by a program of its own (src/slave/containerizer/fetcher.cpp). LaunchFailed when it cannot be."""
+        uris = command.get("uris")
+        if not uris:
+            return
         info = {"sandbox_directory": sandbox, "items": [{"uri": uri} for uri in uris], "user": user}
         pid = self._spawn(
             ["mesos-fetcher"], sandbox, {"MESOS_FETCHER_INFO": json.dumps(info), "MESOS_SANDBOX": sandbox}

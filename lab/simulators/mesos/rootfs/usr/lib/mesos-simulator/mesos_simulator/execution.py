@@ -104,7 +104,14 @@ class Execution:
             _link_latest(executor.directory)
             if user and user != "root":
                 _hand_over(executor.directory, user)
-            pid = self.containers.launch(executor.container, executor.directory, command, variables, user)
+            self.containers.fetch(executor.container, executor.directory, command, user)
+            with self._agent.lock:
+                # It cannot be heard of before it is known here.
+                self._forked(
+                    framework,
+                    executor,
+                    self.containers.fork(executor.container, executor.directory, command, variables, user),
+                )
         except (OSError, KeyError, containers.LaunchFailed) as error:
             with self._agent.lock:
                 executor.end, executor.end_reason = (
@@ -113,15 +120,16 @@ class Execution:
                 )
                 self._ended(executor, None)
             return
-        with self._agent.lock:
-            executor.pid = pid
-            if framework.checkpoint:
-                checkpointed_work.write_pid(self._run(executor), pid)
-            self.event("launched", executor)
-            spawn(self._require_registration, executor)
-            if executor.state == "TERMINATING":
-                spawn(self._destroy, executor)
         self._await(executor)
+
+    def _forked(self, framework: Framework, executor: Executor, pid: int) -> None:
+        executor.pid = pid
+        if framework.checkpoint:
+            checkpointed_work.write_pid(self._run(executor), pid)
+        self.event("launched", executor)
+        spawn(self._require_registration, executor)
+        if executor.state == "TERMINATING":
+            spawn(self._destroy, executor)
 
     def _await(self, executor: Executor) -> None:
         """Blocks until the executor's process has ended."""

@@ -361,7 +361,7 @@ class Master:
 
     def _care(self) -> None:
         """Pings agents; gives up those that miss too many, or do not come back after a change of leader."""
-        interval = min(1.0, self.flags["agent_ping_timeout"] / 2)
+        interval = min(self.flags["allocation_interval"], self.flags["agent_ping_timeout"] / 2)
         elected = time.monotonic()
         while True:
             time.sleep(interval)
