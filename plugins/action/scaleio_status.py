@@ -19,10 +19,12 @@ class ActionModule(ClusterAction):
     def answer(self, clusters: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         text: list[str] = []
         problems: list[str] = []
+        notes: list[str] = []
         members: dict[str, dict[str, Any]] = {}
         for cluster, observations in sorted(clusters.items()):
             found = cluster_status(observations, select)
             members[cluster] = {node.member: node.to_json() for node in found.nodes}
+            notes.extend(f"{cluster}: {note}" for note in found.notes)
             problems.extend(f"{cluster}: {problem}" for problem in found.problems)
             problems.extend(gather((node.member, problem) for node in found.nodes for problem in node.problems))
             text.append(f"{cluster}: {len(found.nodes)} members")
@@ -30,5 +32,6 @@ class ActionModule(ClusterAction):
             if found.pools is not None:
                 text.append(f"{cluster}: at the gateway")
                 text.append(render_table(POOLS_HEADER, found.pools))
+        text.extend(notes)
         text.extend(f"  - {problem}" for problem in problems)
-        return {"text": "\n".join(text), "problems": problems, "clusters": members}
+        return {"text": "\n".join(text), "problems": problems, "notes": notes, "clusters": members}

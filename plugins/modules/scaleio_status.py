@@ -41,7 +41,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 text:
-  description: The tables and the problems, for people.
+  description: The tables, the notes and the problems, for people.
   returned: always
   type: str
   sample: "scaleio: 16 members"
@@ -51,6 +51,12 @@ problems:
   type: list
   elements: str
   sample: ["agent07: its agent is not up: mesos-slave.service is failed (failed)"]
+notes:
+  description: What is no problem and worth a word, namely protection domains and storage pools that are empty and that nobody declares.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 clusters:
   description:
     - For each cluster and member the problems, and what stands in each place under C(layers), null where it could not be seen.

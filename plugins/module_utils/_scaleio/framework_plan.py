@@ -85,7 +85,7 @@ class Node:
 class FrameworkPlan:
     """What the framework needs, with everything that speaks against it.
 
-    :param notes: the preview, for people.
+    :param notes: for people: the preview, and what is left at the gateway and holds nothing.
     :param phases: those after the attributes stand.
     :param quiet: the step on the services' host that goes between batches; None where the gateway has no device yet.
     :param looks: a member's step that goes before its agent is started, where a scheduler is there that may take its disks then.
@@ -126,6 +126,8 @@ def plan_framework(member: str, services: Observation, nodes: Sequence[Node]) ->
     plan.errors.extend(busy_errors(services, nodes))
     plan.errors.extend(immovable(declared, services))
     plan.errors.extend(removed_nodes(declared, services))
+    strangers = gateway_compare.strangers_at_gateway(declared, services["gateway"])
+    plan.notes.extend(found.sentence for found in strangers if found.kind in gateway_compare.EMPTY)
     if plan.errors or not nodes:
         return plan
     if any(pool["devices"] for domain in services["gateway"]["domains"].values() for pool in domain["pools"].values()):

@@ -32,6 +32,11 @@ _ACTIVITIES = {
 }
 # Gateways of 2.0 do not give it yet.
 _LATER = ("maintenance_kb",)
+# What is left of a declaration that is no more, and holds nothing: the framework removes nothing, and nothing comes of it.
+EMPTY = ("empty_domain", "empty_pool")
+_EMPTY_MEANS = (
+    "and it is empty: the framework removes nothing, so remove it at the gateway unless somebody else wants it"
+)
 # What a member of the system says of itself when all is well; an empty word says nothing.
 _SDS_WELL = {"state": "Normal", "membership": "Joined", "connection": "Connected", "maintenance": "NoMaintenance"}
 _DEVICE_WELL = {"state": "Normal", "error": "None"}
@@ -42,7 +47,8 @@ _MDM_WELL = "ClusteredNormal"
 class Finding:
     """One difference.
 
-    :param kind: ``domain``, ``pool``, ``sds``, ``device`` (not there, or there and not declared); ``sds_elsewhere``,
+    :param kind: ``domain``, ``pool``, ``sds``, ``device`` (not there, or there and not declared); ``empty_domain``,
+        ``empty_pool`` (there, not declared, and without an SDS or a device); ``sds_elsewhere``,
         ``sds_named``, ``device_elsewhere`` (in the way of what is declared); ``mdm_swapped``, ``mdm``, ``sds_down``,
         ``device_failed``.
     :param sentence: the difference, for people.
@@ -188,13 +194,21 @@ def strangers_at_gateway(declared: Declared, gateway: Document) -> list[Finding]
         servers.add((place.ip, place.domain))
         paths |= {(place.ip, place.domain, pool, path) for pool, listed in wanted.items() for path in listed}
     found = []
+    serving = {sds["domain"] for sds in gateway["sds"].values()}
     for domain, held in gateway["domains"].items():
         if (domain,) not in domains:
-            found.append(Finding("domain", f"nobody declares the protection domain {domain}", domain=domain))
-        for pool in held["pools"]:
+            sentence = f"nobody declares the protection domain {domain}"
+            if domain not in serving and not any(map(_has_devices, held["pools"].values())):
+                found.append(Finding("empty_domain", f"{sentence}, {_EMPTY_MEANS}", domain=domain))
+                continue
+            found.append(Finding("domain", sentence, domain=domain))
+        for pool, inside in held["pools"].items():
             if (domain, pool) not in pools:
                 sentence = f"nobody declares the storage pool {domain}/{pool}"
-                found.append(Finding("pool", sentence, domain=domain, pool=pool))
+                if _has_devices(inside):
+                    found.append(Finding("pool", sentence, domain=domain, pool=pool))
+                else:
+                    found.append(Finding("empty_pool", f"{sentence}, {_EMPTY_MEANS}", domain=domain, pool=pool))
     addresses = {key: _known(sds["addresses"], hosts) or key for key, sds in gateway["sds"].items()}
     for key, sds in gateway["sds"].items():
         ip = addresses[key]
@@ -292,6 +306,10 @@ def contributions_by_address(gateway: Document) -> dict[str, dict[str, dict[str,
         for address in _addresses(gateway, key):
             found.setdefault(address, {}).setdefault(domain, {}).setdefault(pool, []).append(device["path"])
     return found
+
+
+def _has_devices(pool: Mapping[str, Any]) -> bool:
+    return any(pool["devices"].values())
 
 
 def _servers(gateway: Document) -> dict[str, dict[str, Any]]:

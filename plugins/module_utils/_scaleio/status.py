@@ -76,12 +76,14 @@ class ClusterStatus:
 
     :param header: of the members' table; the columns of framework and gateway are there where a host talks to them.
     :param problems: what concerns no single member.
+    :param notes: what nobody has to do anything about.
     :param pools: the rows below :data:`POOLS_HEADER`; None where the gateway was not seen.
     """
 
     header: tuple[str, ...]
     nodes: tuple[NodeStatus, ...]
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     pools: tuple[tuple[str, ...], ...] | None = None
 
 
@@ -101,12 +103,14 @@ def cluster_status(observations: Sequence[Observation], select: Selector) -> Clu
         if "agent" in o or "unreachable" in o
     ]
     problems = services_host(observations, seen[0]["wanted"]["settings"]["method"])[1] if seen else []
+    whole = len(nodes) == len(seen)
     if layers is None:
         # A host that could not be reached may be the one that talks to the services.
-        whole = len(nodes) == len(seen)
         return ClusterStatus((*HEADER, *EXPOSED_HEADER), tuple(nodes), tuple(problems if whole else ()))
     header = (*HEADER, *SERVICES_HEADER, *EXPOSED_HEADER)
-    return ClusterStatus(header, tuple(nodes), (*problems, *layers.problems), layers.pools())
+    # What a host that could not be reached declares is not known.
+    empty = [found.sentence for found in layers.strangers if found.kind in gateway_compare.EMPTY] if whole else []
+    return ClusterStatus(header, tuple(nodes), (*problems, *layers.problems), tuple(empty), layers.pools())
 
 
 def _global_domain(services: Mapping[str, Any] | None) -> list[str]:
@@ -172,7 +176,11 @@ class _ServicesLayers:
             whole += [] if services["wanted"]["errors"] else mdm_errors(services, [])
             whole += [finding.sentence for finding in gateway_compare.unwell(gateway)]
             whole += gateway_compare.disturbances(gateway["activity"])
-            whole += [finding.sentence for finding in (*missing, *strangers) if not finding.host]
+            whole += [
+                finding.sentence
+                for finding in (*missing, *strangers)
+                if not finding.host and finding.kind not in gateway_compare.EMPTY
+            ]
         return cls(services, {node.member: node for node in nodes}, declared, whole, missing, strangers, contributions)
 
     def cells(self, member: str, problems: list[str]) -> tuple[str, str]:

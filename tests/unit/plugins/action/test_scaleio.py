@@ -30,6 +30,8 @@ from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scale
     wanted,
 )
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.services_view import (
+    address,
+    front,
     member,
     not_started,
     services,
@@ -108,6 +110,16 @@ def test_status() -> None:
     assert "agent10: could not be observed: timed out" in answer["problems"]
     assert any("agent2: is known to the master without imperative attributes" in text for text in answer["problems"])
     assert answer["clusters"]["scaleio"]["agent01"]["problems"] == []
+
+
+def test_status_prints_notes_that_are_no_problems() -> None:
+    agents = [member(number) for number in (1, 2)]
+    provided = {"engineering": {"qe": {address(1): ["/dev/xvdf"], address(2): ["/dev/xvdf"]}, "old": {}}}
+    answer = run(scaleio_status, hosts(front(services(*agents, provided=provided)), *agents))
+    assert answer["problems"] == []
+    (note,) = answer["notes"]
+    assert note.startswith("scaleio: nobody declares the storage pool engineering/old, and it is empty")
+    assert answer["text"].splitlines()[-1] == note
 
 
 def test_adopt_prints_the_inventory_that_gives_no_change() -> None:

@@ -252,6 +252,16 @@ def test_what_an_sds_may_have_open_is_only_looked_through_for_data() -> None:
     )
 
 
+def test_what_is_left_over_at_the_gateway_is_a_note_and_no_change() -> None:
+    provided = {"engineering": {"qe": {address(1): ["/dev/xvdf"]}, "old": {}}, "lab": {}}
+    found = plan(services(member(1), provided=provided), member(1))
+    assert (found.phases, found.refused) == ((), ())
+    assert [note.partition(",")[0] for note in found.notes] == [
+        "scaleio: nobody declares the storage pool engineering/old",
+        "scaleio: nobody declares the protection domain lab",
+    ]
+
+
 def test_the_preview_stands_above_the_plan() -> None:
     disks = [disk(), held("/dev/xvdg")]
     host = bare(1, devices=disks)

@@ -144,6 +144,38 @@ def test_what_stands_in_the_way_has_a_way_out() -> None:
     assert "/dev/xvdf of node1 is in the pool engineering/dev and not in engineering/qe" in sentences
 
 
+EMPTY = "and it is empty: the framework removes nothing, so remove it at the gateway unless somebody else wants it"
+
+
+@pytest.mark.parametrize(
+    ("gateway", "expected"),
+    [
+        pytest.param(
+            a_gateway({**COMPLETE, "lab": {"p": {}, "q": {}}}),
+            [("empty_domain", f"nobody declares the protection domain lab, {EMPTY}")],
+            id="with its empty pools",
+        ),
+        pytest.param(
+            a_gateway({**COMPLETE, "lab": {}}),
+            [("empty_domain", f"nobody declares the protection domain lab, {EMPTY}")],
+            id="without a pool",
+        ),
+        pytest.param(
+            a_gateway({**COMPLETE, "lab": {"p": {"10.0.0.99": []}}}),
+            [
+                ("domain", "nobody declares the protection domain lab"),
+                ("empty_pool", f"nobody declares the storage pool lab/p, {EMPTY}"),
+                ("sds", "nobody declares the SDS sds_10.0.0.99 in lab"),
+            ],
+            id="an SDS is left in it",
+        ),
+    ],
+)
+def test_domains_that_are_left_over(gateway: Any, expected: list[tuple[str, str]]) -> None:
+    found = compare.strangers_at_gateway(DECLARED, gateway)
+    assert [(one.kind, one.sentence) for one in found] == expected
+
+
 def test_strangers() -> None:
     gateway = a_gateway(
         {
@@ -154,13 +186,14 @@ def test_strangers() -> None:
     declared = {**DECLARED, "node3": {"ip": "10.0.0.13", "provides": {}}}
     found = compare.strangers_at_gateway(declared, gateway)
     assert [one.sentence for one in found] == [
-        "nobody declares the storage pool engineering/old",
+        f"nobody declares the storage pool engineering/old, {EMPTY}",
         "nobody declares the protection domain lab",
         "nobody declares the storage pool lab/p",
         "nobody declares the SDS sds_10.0.0.99 in lab",
         "nobody declares /dev/xvdz of node1 in the pool engineering/qe",
         "nobody declares /dev/sdb of 10.0.0.99 in the pool lab/p",
     ]
+    assert [one.kind for one in found] == ["empty_pool", "domain", "pool", "sds", "device", "device"]
     assert (found[-2].host, found[-1].host, found[-1].ip) == ("node1", "", "10.0.0.99")
 
 

@@ -416,8 +416,14 @@ def broken_device() -> dict[str, Any]:
             broken_device(), ["/dev/xvdf of 10.0.0.11 in the pool engineering/qe is Error"], id="a failed device"
         ),
         pytest.param(
-            services(HOST, provided={"engineering": {"qe": {address(1): ["/dev/xvdf"]}, "old": {}}}),
-            ["nobody declares the storage pool engineering/old"],
+            services(
+                HOST, provided={"engineering": {"qe": {address(1): ["/dev/xvdf"]}, "old": {address(9): ["/dev/sdb"]}}}
+            ),
+            [
+                "nobody declares the storage pool engineering/old",
+                "nobody declares the SDS sds_10.0.0.19 in engineering",
+                "nobody declares /dev/sdb of 10.0.0.19 in the pool engineering/old",
+            ],
             id="a pool of nobody",
         ),
     ],
@@ -427,6 +433,18 @@ def test_what_concerns_the_whole_cluster(part: Mapping[str, Any], expected: list
     assert len(found.problems) == len(expected), found.problems
     for problem, beginning in zip(found.problems, expected):
         assert problem.startswith(beginning)
+
+
+def test_what_is_empty_and_no_longer_declared_is_a_note() -> None:
+    part = services(HOST, provided={"engineering": {"qe": {address(1): ["/dev/xvdf"]}, "old": {}}, "lab": {"p": {}}})
+    found = compared(part, HOST)
+    assert (found.problems, problems_of(found)) == ((), ())
+    assert [note.partition(",")[0] for note in found.notes] == [
+        "nobody declares the storage pool engineering/old",
+        "nobody declares the protection domain lab",
+    ]
+    # What a host that could not be reached declares is not known.
+    assert compared(part, HOST, unseen("agent02")).notes == ()
 
 
 def test_managers_that_have_changed_places_are_no_problem() -> None:
