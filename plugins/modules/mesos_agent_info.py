@@ -146,8 +146,8 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine im
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import (
     identity_of,
-    observe_settled_agent,
     observe_master,
+    observe_settled_agent,
 )
 
 

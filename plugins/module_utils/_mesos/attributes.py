@@ -18,8 +18,8 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._mesos import mo
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.act import AgentHands
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import (
     LOCK,
-    observe_settled_agent,
     observe_master,
+    observe_settled_agent,
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.plan import Policy, takeover, write_step
 

@@ -19,6 +19,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergenc
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_model import FINAL_STATE
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import is_of_services
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.heal_plan import heal_asked, plan_heal
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.model import GB
 from ansible_collections.holdfast.stateful.plugins.plugin_utils.selection import select
 from ansible_collections.holdfast.stateful.tests.unit.plugins.module_utils.scaleio.gateway_documents import (
     QUIET,
@@ -323,6 +324,19 @@ PREVIEWS = [
     ),
     pytest.param(bare(1, devices=[held()]), {}, "agent01: the framework would take /dev/xvdf, which", id="in use"),
     pytest.param(
+        bare(1, devices=[disk(size_bytes=50 * GB)]),
+        {},
+        "agent01: the framework would take /dev/xvdf, which has 50 GB; ScaleIO takes devices from 100 GB to 6 TB",
+        id="unfit",
+    ),
+    pytest.param(
+        member(1, RACK, devices=[disk()]),
+        {},
+        "the framework would take 1 disk that nobody has confirmed (agent01 /dev/xvdf): bring the host's declared attributes into"
+        " force with the playbook of its method",
+        id="attributes that are not in force",
+    ),
+    pytest.param(
         member(1, devices=[used_disk("/dev/xvdf", signatures=["xfs"])]),
         {},
         "agent01: /dev/xvdf is one of its devices by attribute and not at the gateway, and carries xfs",
@@ -350,6 +364,13 @@ def test_no_scheduler_starts_against_the_preview(found: dict[str, Any], provided
     assert any(text.startswith(sentence) for text in refused.refused), refused.refused
     # Nothing of it concerns a scheduler that is at work.
     assert not plan(services(found), found).refused
+
+
+def test_a_disk_that_the_gateway_refuses_is_not_created_there() -> None:
+    host = bare(1, confirmed=["/dev/xvdf", "/dev/xvdg"], devices=[held(), disk("/dev/xvdg", size_bytes=50 * GB)])
+    part = services(host, provided={"default": {"default": {address(1): ["/dev/xvdf"]}}})
+    found = plan(part, host)
+    assert (found.phases, unmended(found)) == ((), [])
 
 
 def test_an_agent_that_is_down_exposes_nothing() -> None:
