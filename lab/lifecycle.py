@@ -67,6 +67,7 @@ class Lab:
                 say(f"hosts: starting {host.name}")
                 machine.podman("start", f"holdfast-{host.name}")
             each(new, lambda host: hosts.wait_ready(self.state, host))
+            self._complete_disks(chosen)
             each(chosen, self._fill_disks)
             network.restore(self.state, [host.name for host in new], self.addresses())
             if new:
@@ -152,6 +153,15 @@ class Lab:
                     disks.empty(self.state, host.name, disk)
             self._note_filled(host, kept)
             disks.show(self.state, host.name)
+
+    def _complete_disks(self, chosen: Iterable[Host]) -> None:
+        """Give hosts back the disks that :meth:`plain` has taken; what the others carry stays."""
+        attached = disks.loops(self.state)
+        for host in chosen:
+            lacking = [disk for disk in host.disks if disks.image(self.state, host.name, disk.name) not in attached]
+            if lacking:
+                disks.attach(self.state, host.name, lacking)
+                self.show(host.name)
 
     def _fill_disks(self, host: Host) -> None:
         """Put the described content on those of a host's disks that do not carry it yet."""

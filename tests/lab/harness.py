@@ -11,12 +11,13 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -109,7 +110,7 @@ def playbook(
 ) -> Run:
     """Run a playbook (a path, or a name like ``holdfast.stateful.plan``) from the project's root."""
     with prepared(environment) as (env, folder):
-        done = subprocess.run(
+        process = subprocess.Popen(
             command(book, inventories, arguments, variables),
             cwd=ROOT,
             env=env,
@@ -117,10 +118,36 @@ def playbook(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout,
-            check=False,
         )
-        return read_run(done.returncode, done.stdout, folder)
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            kill_family(process.pid)
+            output, _ = process.communicate()
+            raise AssertionError(f"not at its end after {timeout:g} s:\n{output[-6000:]}") from None
+        return read_run(process.returncode, output, folder)
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants; Ansible's workers have sessions of their own."""
+    parents: dict[int, int] = {}
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(found)
+
+
+def kill_family(pid: int) -> None:
+    """Kill a process and all its descendants."""
+    for member in family(pid):
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
 
 
 @contextmanager

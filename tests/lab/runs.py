@@ -6,15 +6,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.lab.harness import ROOT, Run, command, prepared, read_run
+from tests.lab.harness import ROOT, Run, command, kill_family, prepared, read_run
 
 
 class Running:
@@ -25,37 +23,14 @@ class Running:
         self.folder = folder
         self.output = output
 
-    def family(self) -> list[int]:
-        """It and all its descendants, workers and connections included."""
-        parents: dict[int, int] = {}
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit():
-                try:
-                    parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-                except (OSError, IndexError):
-                    continue
-        found = {self.process.pid}
-        while more := {pid for pid, parent in parents.items() if parent in found} - found:
-            found |= more
-        return sorted(found)
-
     def kill(self) -> None:
-        for pid in self.family():
-            with gone():
-                os.kill(pid, signal.SIGKILL)
+        """With all its descendants, workers and connections included."""
+        kill_family(self.process.pid)
 
     def finish(self, timeout: float = 120) -> Run:
         """Wait for its end; what it did."""
         status = self.process.wait(timeout)
         return read_run(status, self.output.read_text(), self.folder)
-
-
-@contextmanager
-def gone() -> Iterator[None]:
-    try:
-        yield
-    except ProcessLookupError:
-        pass
 
 
 @contextmanager

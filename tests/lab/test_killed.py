@@ -19,7 +19,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ import pytest
 from tests.lab.harness import (
     Run,
     agents_at_master,
+    family,
     few,
     hashes,
     lab,
@@ -36,7 +37,7 @@ from tests.lab.harness import (
     started_with,
     until,
 )
-from tests.lab.runs import Running, gone, started
+from tests.lab.runs import Running, started
 
 BOOK = "holdfast.stateful.scaleio_imperative"
 LOCK = "/var/lib/holdfast/scaleio/scaleio.lock"
@@ -273,7 +274,7 @@ def kill_and_resume(cluster: Cluster, kind: str, moment: Moment) -> None:
             if kind == "module":
                 assert victims, f"no module was seen before {moment}"
                 for pid in victims:
-                    with gone():
+                    with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
             else:
                 running.kill()
@@ -314,7 +315,7 @@ def test_a_second_run_meets_a_living_one(clusters: tuple[Cluster, Cluster]) -> N
     with cluster.safe(), started(BOOK, cluster.inventories, new.variables) as first:
         wait_for(Moment(0, 0), host, old.files, starts, first)
         # Held still while a module of the first phase is at work, it cannot begin the second one; and it lives all the same.
-        still = first.family()
+        still = family(first.process.pid)
         for pid in still:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -334,7 +335,7 @@ def test_a_second_run_meets_a_living_one(clusters: tuple[Cluster, Cluster]) -> N
             assert hashes(*cluster.hosts) == before
         finally:
             for pid in still:
-                with gone():
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
         first.finish().expect(0)
     cluster.arrived(new)

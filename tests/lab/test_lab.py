@@ -121,3 +121,12 @@ def test_a_reset_undoes_what_was_written_on_disks_and_stopped() -> None:
     lab("reset")
     assert on("agent05", *content) == before
     assert {"agent05", "agent06"} <= set(registered())
+
+
+def test_what_plain_has_taken_comes_back_with_the_next_start() -> None:
+    lab("plain")
+    assert "xvdh" not in on("agent03", "lsblk")
+    lab("up")
+    assert "ext4" in on("agent03", "blkid", "/dev/xvdh")
+    assert "xvdg" in on("agent05", "lsblk")
+    assert "nothing to do" in lab("up")
