@@ -79,7 +79,7 @@ class Program:
     def running(self) -> bool:
         return self.process.poll() is None
 
-    def wait(self, seconds: float = 10.0) -> int:
+    def wait(self, seconds: float = 30.0) -> int:
         return self.process.wait(seconds)
 
     def stop(self, number: int = signal.SIGKILL) -> int:

@@ -286,14 +286,6 @@ class Scheduler:
         assert self.call("ACKNOWLEDGE", named).status == 202
 
 
-def command_task(task_id: str, command: str, **more: Any) -> dict[str, Any]:
-    """A TaskInfo for the command executor."""
-    amounts = (("cpus", 0.1), ("mem", 32.0))
-    held = [{"name": name, "type": "SCALAR", "scalar": {"value": number}} for name, number in amounts]
-    command_info = {"value": command, **more}
-    return {"name": task_id, "task_id": {"value": task_id}, "resources": held, "command": command_info}
-
-
 class Cluster:
     """Masters and agents that share a random loopback network, so that tests can run side by side."""
 
@@ -444,17 +436,6 @@ def basic() -> Callable[[str, str], str]:
         return "Basic " + base64.b64encode(f"{principal}:{secret}".encode()).decode()
 
     return header
-
-
-@pytest.fixture
-def command() -> Callable[..., dict[str, Any]]:
-    return command_task
-
-
-@pytest.fixture
-def running() -> Callable[[Daemon], list[int]]:
-    """The processes of an agent's executors and tasks."""
-    return lambda agent: processes_in(agent.directory)
 
 
 @pytest.fixture

@@ -52,7 +52,8 @@ def test_failover_when_the_leader_is_killed(cluster: Any, wait: Any) -> None:
     after = cluster.registered(new, agent)
     assert (after["id"], after["attributes"]) == (before["id"], {"rack": "r1"})
     assert "reregistered_time" in after
-    assert [event["event"] for event in new.evidence("simulator-events.jsonl")] == ["reregistered"]
+    # Perhaps more than once: an agent asks again when it hears nothing in time (src/slave/slave.cpp: doReliableRegistration).
+    assert {event["event"] for event in new.evidence("simulator-events.jsonl")} == {"reregistered"}
     # The framework comes back with the agent's word alone, hence without a scheduler.
     framework = new.get("/frameworks").json["frameworks"][0]
     assert (framework["name"], framework["active"], framework["recovered"]) == ("kept", False, True)

@@ -50,28 +50,27 @@ def test_logout_ends_the_token(gateway: Any) -> None:
     assert gateway.get("version") == "2.0"
 
 
-@pytest.mark.parametrize(("limit", "pause"), [("token_age", 0.4), ("token_idle", 0.9)])
-def test_tokens_grow_old(world: Any, limit: str, pause: float) -> None:
+@pytest.mark.parametrize("limit", ["token_age", "token_idle"])
+def test_tokens_grow_old(world: Any, limit: str) -> None:
     """ScaleIO 2.0 User Guide: eight hours, or ten minutes without a request; here shortened."""
     gateway = world.gateway
     gateway.stop()
-    gateway.configuration["seconds"][limit] = 0.7
+    gateway.configuration["seconds"][limit] = 1.2
     gateway.start()
     token = gateway.token()
     assert gateway.raw("GET", "/api/version", login=("", token))[0] == 200
-    time.sleep(pause)
-    time.sleep(0.5 if limit == "token_age" else 0)
+    time.sleep(1.3)
     assert gateway.raw("GET", "/api/version", login=("", token)) == UNAUTHORIZED
 
 
 def test_a_used_token_does_not_idle(world: Any) -> None:
     gateway = world.gateway
     gateway.stop()
-    gateway.configuration["seconds"]["token_idle"] = 0.7
+    gateway.configuration["seconds"]["token_idle"] = 1.5
     gateway.start()
     for _ in range(4):
         assert gateway.get("version") == "2.0"
-        time.sleep(0.3)
+        time.sleep(0.6)
 
 
 def test_the_password_is_read_at_each_login(gateway: Any) -> None:

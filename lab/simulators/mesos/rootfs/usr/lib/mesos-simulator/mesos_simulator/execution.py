@@ -449,7 +449,8 @@ class Execution:
         timeout = units.format_duration(self._agent.flags["executor_reregistration_timeout"])
         for framework in self.frameworks.values():
             for executor in framework.executors.values():
-                if executor.state == "REGISTERING":
+                # Of one that has died by itself, its end is told by whoever waits for that.
+                if executor.state == "REGISTERING" and containers.belongs(executor.pid, executor.directory):
                     log.info("slave.cpp:5930", f"Killing un-reregistered executor {executor}")
                     executor.state, executor.end = "TERMINATING", f"Executor did not reregister within {timeout}"
                     executor.end_reason = "REASON_EXECUTOR_REREGISTRATION_TIMEOUT"

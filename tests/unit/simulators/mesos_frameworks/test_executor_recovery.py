@@ -23,7 +23,7 @@ def launched(cluster: Any, command: Any, *flags: str, custom: bool = False, **in
     agent = cluster.agent(*flags).start()
     cluster.registered(master, agent)
     scheduler = cluster.scheduler(master, **info)
-    task = command("t1", "sleep 300")
+    task = command("t1", "exec sleep 300")
     if custom:
         del task["command"]
         task["executor"] = {"executor_id": {"value": "e1"}, "command": {"value": f"exec python3 {PROGRAM} deaf"}}
