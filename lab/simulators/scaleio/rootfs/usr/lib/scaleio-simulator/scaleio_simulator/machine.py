@@ -186,7 +186,9 @@ class Machine:
 
     def _reboot(self) -> None:
         """A lab host cannot reboot itself: REBOOT does to the framework what a reboot would, this process included."""
-        pace.sleep(BEFORE_REBOOT_SECONDS)
+        # Executors that have not yet seen that all nodes are here lose their scheduler, if it runs on this host, and stay so for ever.
+        # In the product they have as long as between two of their looks; shortened alike, a slow machine's would come too late.
+        pace.sleep(BEFORE_REBOOT_SECONDS, floors=5)
         if os.path.exists(REBOOT):
             os.system(f"systemd-run --quiet --no-block --collect {REBOOT}")
         else:

@@ -28,13 +28,16 @@ def setting(name: str, default: str) -> str:
     return next((value for key, _, value in lines if key == name and value), default)
 
 
-def seconds(wait: float) -> float:
-    """How long a wait of the product takes here."""
+def seconds(wait: float, floors: float = 1) -> float:
+    """How long a wait of the product takes here.
+
+    :param floors: how many times the floor it is at least: for one in which other hosts must have looked around.
+    """
     speed = max(float(setting("SCALEIO_SIMULATOR_SPEED", "1")), 1.0)
     floor = float(setting("SCALEIO_SIMULATOR_FLOOR", "1"))
-    return wait if speed == 1 else max(wait / speed, min(wait, floor))
+    return wait if speed == 1 else max(wait / speed, min(wait, floor * floors))
 
 
-def sleep(wait: float) -> None:
+def sleep(wait: float, floors: float = 1) -> None:
     """Waits as long as the product would, at the lab's pace."""
-    time.sleep(seconds(wait))
+    time.sleep(seconds(wait, floors))
