@@ -282,19 +282,26 @@ def few(folder: Path, *agents: str, declared: bool = True) -> tuple[Path, Path]:
     return home / "hosts.yml", home / "network.yml"
 
 
-def aliases(folder: Path, agents: Mapping[str, tuple[str, str]]) -> tuple[Path, Path]:
+def aliases(
+    folder: Path, agents: Mapping[str, tuple[str, str]], fronts: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[Path, Path]:
     """Inventories in which a lab host may stand several times, under several names: for runs that end before they act.
 
     :param agents: inventory name -> (lab host, the text of its file of variables); what the lab declares is not in force.
+    :param fronts: inventory name -> variables of hosts that talk to the services, beside those of the services' inventory; all of
+        them are m1.
     """
     own = Path(tempfile.mkdtemp(dir=folder))
+    services = yaml.safe_load((SERVICES_INVENTORY / "hosts.yml").read_text())["scaleio_gateway"]["vars"]
     groups = {
-        "mesos_masters": {name: described()[name]["lab_address"] for name in ("m1", "m2", "m3")},
+        "mesos_masters": {name: described()[name]["lab_address"] for name in MASTERS},
         "mesos_agents": {name: described()[host]["lab_address"] for name, (host, _) in agents.items()},
+        "scaleio_gateway": dict.fromkeys(fronts or (), described()["m1"]["lab_address"]),
     }
     tree = {
         group: {"hosts": {name: {"lab_address": octet} for name, octet in hosts.items()}}
         for group, hosts in groups.items()
+        if hosts
     }
     (own / "hosts.yml").write_text(yaml.safe_dump(tree, sort_keys=False))
     (own / "group_vars").mkdir()
@@ -303,6 +310,8 @@ def aliases(folder: Path, agents: Mapping[str, tuple[str, str]]) -> tuple[Path, 
     (own / "host_vars").mkdir()
     for name, (_, variables) in agents.items():
         (own / "host_vars" / f"{name}.yml").write_text(variables)
+    for name, values in (fronts or {}).items():
+        (own / "host_vars" / f"{name}.yml").write_text(yaml.safe_dump({**described()["m1"], **services, **values}))
     return own / "hosts.yml", own / "network.yml"
 
 

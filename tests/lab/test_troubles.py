@@ -11,16 +11,19 @@ The agents are bare and the framework was never started, so that every refusal c
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab.harness import (
+    MASTERS,
     SERVICES_INVENTORY,
     Run,
     address,
+    aliases,
     alone,
     contributed,
     few,
@@ -33,7 +36,7 @@ from tests.lab.harness import (
 )
 
 AGENTS = ("agent01", "agent03", "agent05")
-EVERYBODY = (*AGENTS, "m1", "m2", "m3")
+EVERYBODY = (*AGENTS, *MASTERS)
 DEPLOY = "holdfast.stateful.scaleio_imperative"
 GLOBAL = "holdfast.stateful.scaleio_global_pool"
 DECLARED = {"scaleio_sds": {"engineering": {"qe": ["/dev/xvdf"]}}, "scaleio_framework_timeout": 20}
@@ -105,52 +108,53 @@ def refused(run: Play, book: str, sentence: str, **variables: Any) -> None:
     assert hashes(*EVERYBODY) == before
 
 
-TWO_PRIMARIES = {"primary": ["10.0.0.1", "10.0.0.2"], "secondary": ["10.0.0.3"], "tiebreaker": ["10.0.0.4"]}
+def _mdms() -> dict[str, list[str]]:
+    return {role: [address(host)] for role, host in zip(("primary", "secondary", "tiebreaker"), MASTERS)}
 
 
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        pytest.param(
-            {"scaleio_password": "wrong"}, "the gateway refuses the password of the user 'admin'", id="a wrong password"
-        ),
-        pytest.param({"scaleio_password": ""}, "scaleio_password is empty", id="no password"),
-        pytest.param({"scaleio_gateway_ca_file": ""}, "certificate", id="a certificate that nobody here signs"),
-        pytest.param(
-            {"scaleio_mdms": TWO_PRIMARIES},
-            "2 hosts have scaleio_mdm_role: primary (10.0.0.1, 10.0.0.2); exactly one is needed",
-            id="two primaries",
-        ),
-        pytest.param(
-            {"scaleio_mdms": {"primary": ["10.89.99.1"], "secondary": ["10.89.99.2"], "tiebreaker": ["10.89.99.3"]}},
-            "is declared",
-            id="MDMs that the gateway does not have",
-        ),
-        pytest.param(
-            {"scaleio_system_name": "another"},
-            "the gateway shows the system scaleio (id 5a1e000000000001) and not the declared one called another",
-            id="another system by name",
-        ),
-        pytest.param(
-            {"scaleio_persona": "primary"},
-            "scaleio_persona is primary, and the MDMs are configured beforehand",
-            id="a persona",
-        ),
-        pytest.param(
-            {"scaleio_framework_uris": []}, "scaleio_framework_uris names no scaleio-scheduler", id="no download"
-        ),
-        pytest.param(
-            {"scaleio_method": "global_pool"},
-            "Run holdfast.stateful.scaleio_global_pool",
-            id="a method that is not this book's",
-        ),
-        pytest.param(
-            {"scaleio_marathon": ["http://m1:8081"]}, "Marathon: no answer", id="a Marathon that is not there"
-        ),
-    ],
-)
-def test_what_is_declared_and_not_so(run: Play, variables: Mapping[str, Any], sentence: str) -> None:
-    refused(run, DEPLOY, sentence, **{**DECLARED, **variables})
+# What is declared for one cluster each, and the sentence that refuses it.
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "a-wrong-password": ({"scaleio_password": "wrong"}, "the gateway refuses the password of the user 'admin'"),
+    "no-password": ({"scaleio_password": ""}, "scaleio_password is empty"),
+    "an-untrusted-certificate": ({"scaleio_gateway_ca_file": ""}, "certificate"),
+    "two-primaries": (
+        {"scaleio_mdms": {"primary": ["10.0.0.1", "10.0.0.2"], "secondary": ["10.0.0.3"], "tiebreaker": ["10.0.0.4"]}},
+        "2 hosts have scaleio_mdm_role: primary (10.0.0.1, 10.0.0.2); exactly one is needed",
+    ),
+    "others-as-mdms": (
+        {"scaleio_mdms": {"primary": ["10.89.99.1"], "secondary": ["10.89.99.2"], "tiebreaker": ["10.89.99.3"]}},
+        "is declared",
+    ),
+    "another-system": (
+        {"scaleio_system_name": "another"},
+        "the gateway shows the system scaleio (id 5a1e000000000001) and not the declared one called another",
+    ),
+    "a-persona": ({"scaleio_persona": "primary"}, "scaleio_persona is primary, and the MDMs are configured beforehand"),
+    "no-download": ({"scaleio_framework_uris": []}, "scaleio_framework_uris names no scaleio-scheduler"),
+    "another-method": ({"scaleio_method": "global_pool"}, "Run holdfast.stateful.scaleio_global_pool"),
+    "no-marathon": ({"scaleio_marathon": ["http://m1:8081"]}, "Marathon: no answer"),
+}
+
+
+@pytest.fixture(scope="module")
+def together(run: Play, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One run of all these clusters, each of agent01 and m1 under other names, and the proof that it has changed nothing."""
+    agents, fronts = {}, {}
+    for name, (variables, _) in CASES.items():
+        declared = {**DECLARED, "scaleio_cluster": name, **variables}
+        agents[f"{name}-agent"] = ("agent01", yaml.safe_dump(declared))
+        fronts[f"{name}-front"] = {"scaleio_mdms": _mdms(), **declared}
+    before = hashes(*EVERYBODY)
+    ended = playbook(DEPLOY, inventories=aliases(tmp_path_factory.mktemp("together"), agents, fronts)).expect(2)
+    assert hashes(*EVERYBODY) == before
+    assert ended.changed() == {}
+    return ended
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_declared_and_not_so(together: Run, name: str) -> None:
+    said = together.failures()[f"{name}-agent"]
+    assert CASES[name][1] in said, said
 
 
 def test_marathon_is_down(run: Play) -> None:
