@@ -242,7 +242,7 @@ class Scheduler:
         chosen = offer or self.offer()
         given = [{"agent_id": chosen["agent_id"], **task} for task in tasks]
         operation = {"type": "LAUNCH", "launch": {"task_infos": given}}
-        content = {"offer_ids": [chosen["id"]], "operations": [operation]}
+        content: dict[str, Any] = {"offer_ids": [chosen["id"]], "operations": [operation]}
         if refuse_seconds is not None:
             content["filters"] = {"refuse_seconds": refuse_seconds}
         answer = self.call("ACCEPT", content)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import itertools
 import json
@@ -158,7 +159,8 @@ class FakeMaster:
         with self._lock:
             if self._stream:
                 handler, ended = self._stream
-                handler.wfile.write(b"0\r\n\r\n")
+                with contextlib.suppress(OSError):  # where Marathon has ended before
+                    handler.wfile.write(b"0\r\n\r\n")
                 self._stream, self._stream_id = None, ""
                 ended.set()
 
