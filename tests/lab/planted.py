@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tests.lab.harness import on
 
-
 # Mesos itself shows the variables of a task there until the task begins; docs/scaleio_imperative.md says so.
 _LAUNCHER = b"/mesos-containerizer\0launch\0"
 
