@@ -44,7 +44,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
         if value:
             return value
         assert time.monotonic() < end, f"still not so after {seconds} s"
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 class Process:
