@@ -134,7 +134,7 @@ def to_the_end() -> list[str]:
         rows.append((way.name, run, *counts, f"{len(done.changed())} of {agents + 1}", f"{seconds:.1f}"))
     kinds = ("SSH channels", "module runs")
     head = ("playbook", "run", *(f"{kind} {whose}" for kind in kinds for whose in ("per agent", f"of {FRONT}")))
-    title = f"## Sixteen agents and {FRONT}, four at a time, to the gateway"
+    title = f"## Sixteen agents and {FRONT}, up to {FAST['scaleio_max_unavailable']} at a time, to the gateway"
     return [title, "", *table((*head, "changed hosts", "seconds"), rows)]
 
 
@@ -143,6 +143,7 @@ def deployments(ways: Sequence[Way]) -> Iterator[tuple[Way, str, harness.Run, fl
     for way in ways:
         harness.lab("plain")
         for run in ("first", "again"):
+            print(f"{time.strftime('[%H:%M:%S]')} {way.name}: {run} run", file=sys.stderr, flush=True)
             began = time.monotonic()
             done = harness.playbook(way.book, inventories=way.inventories, variables=way.variables).expect(0)
             yield way, run, done, time.monotonic() - began
