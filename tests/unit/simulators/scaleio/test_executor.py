@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -294,11 +295,14 @@ def test_it_looks_for_disks_again_as_long_as_nobody_knows_of_them(host: Host) ->
     host.framework.join(1)
     host.start()
     host.reaches(1024)
+    # It must not ask the next scheduler before that has met the node.
+    host.program.process.send_signal(signal.SIGSTOP)
     program.stop()
     looked = len([line for line in host.commands if line.startswith("fdisk")])
     host.framework.new_master()
     host.framework.start("-debug=true", name="second.log")
     host.framework.join(1)
+    host.program.process.send_signal(signal.SIGCONT)
     wait_for(lambda: host.framework.node(1)["advertised"])
     assert len([line for line in host.commands if line.startswith("fdisk")]) == looked + 1
 

@@ -180,6 +180,11 @@ def test_old_devices_need_takeover(one: One) -> None:
     ],
 )
 def test_modes_of_the_initial_test(one: One, wait: Any, mode: str, states: list[str]) -> None:
+    # Long enough to be seen on a machine with other work.
+    one.gateway.stop()
+    one.gateway.configuration["seconds"]["device_test"] = 1.5
+    one.gateway.start()
+    wait(lambda: one.gateway.object("Sds", one.identity)["mdmConnectionState"] == "Connected")
     device = one.add(one.sds.disk(), testMode=mode)
     assert one.state(device) == states[0]
     wait(lambda: one.state(device) == states[-1])
