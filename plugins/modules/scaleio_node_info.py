@@ -312,6 +312,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import told_by
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.secrets import check_masks_nothing
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.arguments import MASTERS, WORK, credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.arguments import SERVICES
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.observe import observe_host
@@ -362,6 +363,7 @@ def main() -> None:
             heal={"create": params["heal_create"]} if params["heal"] else None,
             claim_wait=params["claim_wait"],
         )
+        check_masks_nothing(observation, module.no_log_values)
     module.exit_json(changed=False, observation=observation)
 
 

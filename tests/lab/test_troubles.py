@@ -114,7 +114,11 @@ def _mdms() -> dict[str, list[str]]:
 
 # What is declared for one cluster each, and the sentence that refuses it.
 CASES: dict[str, tuple[dict[str, Any], str]] = {
-    "a-wrong-password": ({"scaleio_password": "wrong"}, "the gateway refuses the password of the user 'admin'"),
+    "a-wrong-password": ({"scaleio_password": "Wrong-4711"}, "the gateway refuses the password of the user 'admin'"),
+    "a-guessable-password": (
+        {"scaleio_password": "guessable"},
+        "a password given to this module is also a part of what was seen on this host",
+    ),
     "no-password": ({"scaleio_password": ""}, "scaleio_password is empty"),
     "an-untrusted-certificate": ({"scaleio_gateway_ca_file": ""}, "certificate"),
     "two-primaries": (
@@ -146,8 +150,8 @@ def together(run: Play, tmp_path_factory: pytest.TempPathFactory) -> Run:
         fronts[f"{name}-front"] = {"scaleio_mdms": _mdms(), **declared}
     before = hashes(*EVERYBODY)
     ended = playbook(DEPLOY, inventories=aliases(tmp_path_factory.mktemp("together"), agents, fronts)).expect(2)
-    assert hashes(*EVERYBODY) == before
     assert ended.changed() == {}
+    assert hashes(*EVERYBODY) == before
     return ended
 
 
