@@ -22,10 +22,11 @@ from mesos_simulator.registry import Registry
 from mesos_simulator.tls import Tls
 
 _HEARTBEAT_SECONDS = 0.4
-_ASK_SECONDS = 0.6
+_ASK_SECONDS = 1.2
+# Long enough for masters on a machine that has too much to do; the product's session with ZooKeeper has 10 s.
 # A leader's lease counts from when it sent the heartbeats that were answered, and ends before any follower may vote again.
-_LEASE_SECONDS = 1.6
-_FOLLOW_SECONDS = 2.0
+_LEASE_SECONDS = 3.2
+_FOLLOW_SECONDS = 3.8
 _WARM_UP_SECONDS = 0.8  # after its own start a master first listens whether there is a leader
 _JITTER_SECONDS = 0.6
 _LOOK_SECONDS = 0.2
