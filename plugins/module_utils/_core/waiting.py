@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import (
@@ -21,6 +21,12 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine im
 SHOWN = 5
 
 _FIRST_SECONDS, _MOST_SECONDS = 0.2, 1.0
+
+
+def shortened(sentences: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(sentences) - SHOWN} more" if len(sentences) > SHOWN else ""
+    return "; ".join(sentences[:SHOWN]) + more
 
 
 def wait_until(
@@ -66,10 +72,9 @@ def wait_until(
         if since is not None and now - since >= steady:
             return {"what": what, "seconds": round(now - began, 1), "looks": looks, "missing": first}
         if now - began >= timeout:
-            more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
             raise DeadlineError(
                 f"{what}: not within {timeout:g} s",
-                seen="; ".join(lacking[:SHOWN]) + more or f"it has not held for {steady:g} s",
+                seen=shortened(lacking) or f"it has not held for {steady:g} s",
                 todo=todo,
             )
         machine.sleep(max(0.0, min(pause, began + timeout - now)))

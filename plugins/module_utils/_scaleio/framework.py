@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import HoldfastError, WebError
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.errors import (
+    HoldfastError,
+    RefusedError,
+    WebError,
+)
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.machine import Machine
-from ansible_collections.holdfast.stateful.plugins.module_utils._core.waiting import SHOWN, wait_until
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.waiting import SHOWN, shortened, wait_until
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.web import Credentials
 from ansible_collections.holdfast.stateful.plugins.module_utils._mesos.observe import observe_master
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework_model as model
@@ -80,28 +85,74 @@ def _get(machine: Machine, url: str) -> Any:
     return answer.json(url, secret=True)
 
 
-def wait_for_nodes(machine: Machine, url: Callable[[], str], hosts: Sequence[str], timeout: float) -> dict[str, Any]:
-    """Wait until the framework has brought all these hosts to their final state; see ``_core/waiting.py``.
+@dataclass
+class _Watch:
+    """Looks at the nodes of a scheduler, and at how long none of them has moved.
 
-    :param url: of the scheduler, which may move while it is waited for.
-    :raises HoldfastError: one of them has failed to install, which does not pass by waiting.
+    :param where: says the URL of the scheduler, which may move while it is waited for, and the id of its framework, None where the
+        leading master knows none.
     """
 
-    def missing() -> list[str]:
-        where = url()
-        scheduler = observe_scheduler(machine, where)
+    machine: Machine
+    where: Callable[[], tuple[str, str | None]]
+    _seen: Any = field(default=None, init=False)
+    _since: float = field(default=0.0, init=False)
+
+    def look(self, hosts: Sequence[str]) -> tuple[str, dict[str, Any]]:
+        """The URL and what its scheduler says.
+
+        :raises WebError: it does not answer.
+        :raises HoldfastError: one of the hosts has failed to install, which does not pass by waiting.
+        """
+        before, self._seen = self._seen, None
+        url, framework = self.where()
+        scheduler = observe_scheduler(self.machine, url)
         if scheduler["error"]:
-            return [scheduler["error"]]
+            raise WebError(scheduler["error"])
         nodes = scheduler["nodes"]
+        if framework:
+            self._seen = (url, framework, {host: node["state"] for host, node in nodes.items()})
+        if self._seen is None or self._seen != before:
+            self._since = self.machine.monotonic()
         failed = [host for host in hosts if host in nodes and nodes[host]["state"] == model.FATAL_STATE]
         if failed:
             raise HoldfastError(
                 f"the framework has failed to install {', '.join(failed[:SHOWN])}",
-                where=where,
+                where=url,
                 seen=f"state {model.FATAL_STATE}",
                 todo="look into the executor's log on that host, mend what it says, then restart the scheduler",
             )
-        return model.unfinished(hosts, scheduler)
+        return url, scheduler
+
+    def still(self) -> float:
+        """Seconds for which the same scheduler, known to the master, has shown all nodes as they are."""
+        return self.machine.monotonic() - self._since
+
+
+def wait_for_nodes(
+    machine: Machine, where: Callable[[], tuple[str, str | None]], hosts: Sequence[str], timeout: float
+) -> dict[str, Any]:
+    """Wait until the framework has brought all these hosts to their final state; see ``_core/waiting.py``.
+
+    :param where: see :class:`_Watch`.
+    :raises HoldfastError: one of them has failed to install, or all that are waited for have come to a halt, neither of which
+        passes by waiting.
+    """
+    watch = _Watch(machine, where)
+
+    def missing() -> list[str]:
+        url, scheduler = watch.look(hosts)
+        lacking = model.unfinished(hosts, scheduler)
+        halted = model.halted(scheduler["nodes"])
+        pending = [host for host in hosts if scheduler["nodes"].get(host, {}).get("state") != model.FINAL_STATE]
+        if pending and watch.still() >= model.HALTED_SECONDS and model.standing(scheduler["nodes"]).issuperset(pending):
+            raise HoldfastError(
+                f"{', '.join(halted)} came to a halt at the framework",
+                where=url,
+                seen=f"{shortened(lacking)}; nothing has moved for {model.HALTED_SECONDS:g} s, although all have come so far",
+                todo="run the playbook holdfast.stateful.heal, which lets them go on",
+            )
+        return lacking
 
     return wait_until(
         machine,
@@ -110,6 +161,64 @@ def wait_for_nodes(machine: Machine, url: Callable[[], str], hosts: Sequence[str
         timeout=timeout,
         todo="look into the executors' logs on the hosts that are named; one that stays behind keeps all others waiting",
     )
+
+
+def release_nodes(
+    machine: Machine,
+    where: Callable[[], tuple[str, str | None]],
+    hosts: Sequence[str],
+    timeout: float,
+    released: dict[str, int],
+) -> dict[str, Any]:
+    """Wait until all these hosts are past the states in which one waits for all, and let those go on that have come to a halt there.
+
+    Who goes on by itself is left alone. Who halts is told to the scheduler in its next state, as its executor would do it.
+
+    :param where: see :class:`_Watch`.
+    :param released: takes the hosts that were let go, each with the state in which it had halted.
+    :raises HoldfastError: the scheduler refuses it, or one of the hosts has failed to install.
+    """
+    watch = _Watch(machine, where)
+
+    def missing() -> list[str]:
+        url, scheduler = watch.look(hosts)
+        nodes = scheduler["nodes"]
+        if watch.still() >= model.RELEASE_SECONDS:
+            for host, state in model.halted(nodes).items():
+                if host in hosts:
+                    released[host] = state
+                    try:
+                        _tell(machine, url, nodes[host]["executor"], model.NEXT_STATES[state])
+                    except HoldfastError as error:
+                        # Where no answer came it may have been taken.
+                        if isinstance(error, RefusedError) or not isinstance(error, WebError):
+                            del released[host]
+                        raise
+        behind = [host for host in hosts if host not in nodes or (nodes[host]["state"] or 0) <= model.TOGETHER_STATE]
+        return model.unfinished(behind, scheduler)
+
+    return wait_until(
+        machine,
+        missing,
+        what="every node past the states in which it waits for the others",
+        timeout=timeout,
+        todo="look into the executors' logs on the hosts that are named; one that stays behind keeps all others waiting",
+    )
+
+
+def _tell(machine: Machine, url: str, executor: str, state: int) -> None:
+    """Tell the scheduler a node's state in the name of its executor (executor/basenode: UpdateNodeState)."""
+    address = f"{url.rstrip('/')}/api/node/state"
+    body = {"acknowledged": False, "executorid": executor, "state": state}
+    answer = machine.fetch(address, method="POST", body=body, deadline=_SECONDS)
+    said = answer.json(address, secret=True) if answer.status == 200 else None
+    if not isinstance(said, Mapping) or said.get("acknowledged") is not True:
+        raise HoldfastError(
+            f"the scheduler does not take state {state} of {executor}",
+            where=f"POST {address}",
+            seen=f"it answers {answer.status}: {answer.text.strip()[:80]}",
+            todo="look into the scheduler's log, mend what it says, and run again",
+        )
 
 
 # -- the master ------------------------------------------------------------------------------------------------------

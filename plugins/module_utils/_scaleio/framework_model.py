@@ -42,6 +42,12 @@ RESOURCES_STATE = 5
 TOGETHER_STATE = 7
 FINAL_STATE = 1024
 FATAL_STATE = 4096
+# Where an executor waits for all nodes -> what it tells the scheduler then. The waiting is a loop of the executor that has told the
+# first of them: one that starts there, as under a new scheduler, does nothing but sleep (executor/scaleionodes/dataNode.go).
+NEXT_STATES = {1: 2, TOGETHER_STATE: 8}
+# An executor that waits for all nodes looks every 5 s, and takes 5 s before a reboot (executor/common/waitstates.go): who has not
+# moved for so long does not go on by itself, and for so long a run waits for somebody else to see to it.
+RELEASE_SECONDS, HALTED_SECONDS = 15.0, 30.0
 
 _TERMINAL = re.compile(r"TASK_(FINISHED|FAILED|KILLED|LOST|ERROR|DROPPED|GONE|GONE_BY_OPERATOR)\Z")
 
@@ -133,6 +139,35 @@ def unfinished(hosts: Iterable[str], scheduler: Document) -> list[str]:
         elif node["state"] != FINAL_STATE:
             found.append(f"{host} {node['state_text']} (state {node['state']})")
     return found
+
+
+# -- nodes that nobody takes on ----------------------------------------------------------------------------------------
+
+
+def halted(nodes: Mapping[str, Document]) -> dict[str, int]:
+    """The nodes that wait for the others where all have come so far, host name -> state.
+
+    Whoever has come there under this scheduler goes on within seconds. Whoever has not stays for ever, so it is a matter of time
+    which of both is seen.
+
+    :param nodes: as :func:`scheduler_document` returns them.
+    """
+    states = {host: _number(node) for host, node in nodes.items()}
+    lowest = min(states.values(), default=-1)
+    return {host: lowest for host, state in states.items() if state == lowest and state in NEXT_STATES}
+
+
+def standing(nodes: Mapping[str, Document]) -> set[str]:
+    """The :func:`halted` nodes, and those that wait for nobody else than these."""
+    found = set(halted(nodes))
+    for together in (RESOURCES_STATE, TOGETHER_STATE):
+        if found and found >= {host for host, node in nodes.items() if _number(node) < together}:
+            found |= {host for host, node in nodes.items() if node["state"] == together}
+    return found
+
+
+def _number(node: Document) -> int:
+    return -1 if node["state"] is None else int(node["state"])
 
 
 # -- the framework at the master -------------------------------------------------------------------------------------
@@ -239,7 +274,8 @@ def troubles(
 
     :returns: findings of these kinds. ``unregistered``: the scheduler answers and no framework is registered, as after a
         failover of the master, and for a second after its start. ``several``: more than one is. ``dead``: a node whose agent
-        is gone keeps others waiting. ``behind``: a living one does. ``failed``: a node has given up.
+        is gone keeps others waiting. ``behind``: a living one does. ``failed``: a node has given up. ``halted``: a living one
+        waits for others that have all come so far, and has come to a halt if that lasts.
     """
     found: list[Finding] = []
     if not mesos_framework["error"]:
@@ -262,13 +298,26 @@ def troubles(
             found.append(Finding("unregistered", sentence))
     if not scheduler["error"]:
         alive = None if agents is None else {agent["hostname"] for agent in agents if agent["active"]}
+        waiting = halted(scheduler["nodes"])
         for host, node in scheduler["nodes"].items():
-            found += _node_troubles(host, node, gone=alive is not None and host not in alive)
+            gone = alive is not None and host not in alive
+            if host in waiting and not gone:
+                found.append(_halt(host, node))
+            else:
+                found += _node_troubles(host, node, gone=gone)
     return found
 
 
+def _halt(host: str, node: Mapping[str, Any]) -> Finding:
+    sentence = (
+        f"{host} {node['state_text']} (state {node['state']}), and all have come so far: it goes on within seconds, or never where"
+        f" its executor was started anew there, as by a new scheduler"
+    )
+    return Finding("halted", sentence, host=host, ip=node["ip"])
+
+
 def _node_troubles(host: str, node: Mapping[str, Any], *, gone: bool) -> list[Finding]:
-    state = -1 if node["state"] is None else node["state"]
+    state = _number(node)
     place = {"host": host, "ip": node["ip"]}
     if state == FATAL_STATE:
         sentence = f"{host} {node['state_text']}: look into its executor's log on that host, then restart the scheduler"

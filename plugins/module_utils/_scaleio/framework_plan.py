@@ -22,6 +22,9 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import 
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import preview as previews
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_model import (
     FINAL_STATE,
+    NEXT_STATES,
+    RELEASE_SECONDS,
+    TOGETHER_STATE,
     is_registered,
     troubles,
 )
@@ -31,7 +34,7 @@ Provides = Mapping[str, Mapping[str, Sequence[str]]]
 
 _SERVICES_STEPS = frozenset(
     (
-        *("create_app", "update_app", "restart_app", "await_nodes", "await_gateway", "await_quiet"),
+        *("create_app", "update_app", "restart_app", "release_nodes", "await_nodes", "await_gateway", "await_quiet"),
         *("create_domain", "create_pool", "create_sds", "create_device"),
     )
 )
@@ -45,6 +48,12 @@ _INSTEAD = {
     NOT_IN_FORCE: f"bring the host's declared attributes into force with {PLAYBOOK}",
 }
 _RESTART_MEANS = "every executor ends and the new scheduler starts it again; SDS and SDC are services of the hosts, so the data path goes on"
+
+
+_RELEASE_MEANS = {
+    1: "by which the framework takes their prerequisites as installed and a new kernel as booted",
+    TOGETHER_STATE: "by which the framework takes these hosts as rebooted",
+}
 
 
 @dataclass(frozen=True)
@@ -529,6 +538,54 @@ def _pending(services: Observation, nodes: Sequence[Node]) -> list[Node]:
 def _missing(services: Observation, nodes: Sequence[Node]) -> bool:
     declared = declaration(nodes, services["wanted"])
     return bool(gateway_compare.missing_at_gateway(declared, services["gateway"]))
+
+
+def release_step(hosts: Sequence[str], timeout: float, halted: Mapping[str, int], framework: str | None) -> Step:
+    """Let nodes go on that have come to a halt where they wait for the others.
+
+    :param hosts: host names of the nodes that may be let go on.
+    :param halted: those of them that stand there now -> state; empty where a new scheduler comes first, which nobody has seen yet.
+    :param framework: the id of the registered framework that was asked, if that one is to be told.
+    """
+    args = {"hosts": list(hosts), "timeout": timeout}
+    if halted:
+        sentence = f"let those nodes go on that stay for {RELEASE_SECONDS:g} s where they are: {_releases(halted)}"
+        requires = (Condition(("framework",), framework),)
+        return _with_states(Step("release_nodes", sentence, args, requires), halted)
+    any_host = f"{_counted(len(hosts), 'node')}, as far as the new scheduler finds them there"
+    sentence = f"let those nodes go on that stay for {RELEASE_SECONDS:g} s where one waits for all"
+    states = "; ".join(
+        f"state {after} in place of {state}, {_RELEASE_MEANS[state]}" for state, after in NEXT_STATES.items()
+    )
+    return Step("release_nodes", f"{sentence} ({any_host}): {states}", args)
+
+
+def released(step: Step, states: Mapping[str, int]) -> Step:
+    """A step of :func:`release_step` as it was carried out.
+
+    :param states: the hosts that were let go on, each with the state in which it had halted.
+    """
+    if not states:
+        sentence = "no node stays where it waits for the others, so none had to be let go on"
+        return replace(step, sentence=sentence, before="", after="", effect=False)
+    sentence = f"let nodes go on that stayed for {RELEASE_SECONDS:g} s where they were: {_releases(states)}"
+    return _with_states(replace(step, sentence=sentence), states)
+
+
+def _releases(states: Mapping[str, int]) -> str:
+    """What the scheduler is told, as the end of a sentence."""
+    parts = []
+    for state, after in NEXT_STATES.items():
+        hosts = [host for host, found in states.items() if found == state]
+        if hosts:
+            parts.append(f"state {after} in place of {state} for {', '.join(hosts)}, {_RELEASE_MEANS[state]}")
+    return "; ".join(parts)
+
+
+def _with_states(step: Step, states: Mapping[str, int]) -> Step:
+    before = "".join(f"{host}: state {state}\n" for host, state in states.items())
+    after = "".join(f"{host}: state {NEXT_STATES[state]}\n" for host, state in states.items())
+    return replace(step, subject="the framework's nodes", before=before, after=after)
 
 
 def look_step(node: Node, *, before_start: bool = False, idle: bool = False) -> Step:

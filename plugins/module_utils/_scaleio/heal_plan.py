@@ -4,9 +4,11 @@
 
 """Plans how a cluster's framework is healed: what is amiss, what can be mended, and what somebody else must mend. Pure.
 
-Two things are mended (thecodeteam/scaleio-framework v0.3.1, recorded runs). A scheduler that never subscribes again after a failover
-of the master, or that waits for a node whose agent is gone, is started anew at the leading master. What the gateway has refused once
-is saved as done and never tried again, also by a new scheduler: that is created at the gateway, where this is agreed to.
+Three things are mended (thecodeteam/scaleio-framework v0.3.1, recorded runs). A scheduler that never subscribes again after a failover
+of the master, or that waits for a node whose agent is gone, is started anew at the leading master. A node whose executor ended while it
+waited for the others is found by the next one in a state in which that does nothing: the scheduler is told its next state. What the
+gateway has refused once is saved as done and never tried again, also by a new scheduler: that is created at the gateway, where this is
+agreed to.
 
 No attribute is changed and no agent restarted. Unlike the plan of a deployment this one works with an incomplete view.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Condition, Phase, Plan, Step
@@ -24,6 +27,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import 
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_model import (
     FATAL_STATE,
     FINAL_STATE,
+    RESOURCES_STATE,
     troubles,
 )
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import (
@@ -40,6 +44,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framewo
     lost,
     mdm_errors,
     other_schedulers,
+    release_step,
     services_errors,
     start_anew,
 )
@@ -91,9 +96,9 @@ def plan_heal(cluster: str, observations: Sequence[Observation], select: Selecto
     healing.refused.extend(_blind(case.services))
     if not healing.refused:
         _judge_members(case, healing)
-        restarts = _heal_scheduler(case, healing)
+        course = _heal_scheduler(case, healing)
         _judge_gateway(case, healing)
-        _heal_gateway(case, healing, restarts)
+        _heal_gateway(case, healing, course)
     return healing.plan(cluster, front["member"])
 
 
@@ -189,6 +194,11 @@ class _Case:
         found: int | None = self.known.get(node.hostname, {}).get("state")
         return found
 
+    def active(self) -> list[str]:
+        """Host names of the members whose agent runs, at the leading master too, and that have not failed at the framework."""
+        there = {agent["hostname"] for agent in self.services["agents"] if agent["active"]}
+        return [node.hostname for node in self.up if node.hostname in there and self.state(node) != FATAL_STATE]
+
     def timeout(self) -> float:
         return float(self.services["wanted"]["timeout"])
 
@@ -222,16 +232,21 @@ def _judge_members(case: _Case, healing: _Healing) -> None:
 # -- the scheduler -----------------------------------------------------------------------------------------------------------
 
 
-def _heal_scheduler(case: _Case, healing: _Healing) -> bool:
-    """Plan its start where it is not at work, and name what holds it up.
+class _Course(Enum):
+    """What the framework is brought to do before the gateway's turn comes."""
 
-    :returns: whether it is started anew.
-    """
+    NOTHING = "nothing"
+    GOES_ON = "nodes that have come to a halt go on"
+    STARTS_ANEW = "the scheduler starts anew"
+
+
+def _heal_scheduler(case: _Case, healing: _Healing) -> _Course:
+    """Plan its start where it is not at work, let nodes go on that have come to a halt, and name what else holds it up."""
     services = case.services
     found = troubles(services["scheduler"], services["mesos_framework"], services["agents"])
     stopped = _stopped(case, healing)
     if stopped is None:
-        return False
+        return _Course.NOTHING
     why = stopped or lost(services)
     if why:
         healing.mended.append(f"the scheduler of {services['wanted']['app']}: {why}")
@@ -244,23 +259,44 @@ def _heal_scheduler(case: _Case, healing: _Healing) -> bool:
             names = ", ".join(one.host for one in dead)
             why = f"it waits for {names}, whose agent is gone, and forgets nobody while it runs"
             found = [one for one in found if one.kind == "failed"]
+    active = case.active()
+    halted = [one.host for one in found if one.kind == "halted"]
+    alone = [host for host in halted if host not in active]
+    if alone and any(case.known[host]["state"] < RESOURCES_STATE for host in alone):
+        # Who is let go on would wait for these.
+        halted = []
+    halted = [host for host in halted if host in active]
     for one in found:
-        (healing.warnings if one.kind == "dead" else healing.unmended).append(one.sentence)
-    if not why:
-        if services["scheduler"]["password_matches"] is False:
-            healing.unmended.append(
-                f"the running scheduler has another password of ScaleIO than scaleio_password: run {PLAYBOOK}"
-            )
-        return False
+        if one.kind == "dead" or (one.kind == "behind" and halted):
+            # Of the living it is seen in the end whether they have gone on.
+            healing.warnings.append(one.sentence)
+        elif one.host in halted:
+            healing.mended.append(one.sentence)
+        elif one.kind == "halted":
+            reason = "heal lets only members go on whose host and agent it could look at"
+            if one.host not in alone:
+                reason = f"let go on it would wait for {', '.join(alone)}"
+            healing.unmended.append(f"{one.sentence}; {reason}")
+        else:
+            healing.unmended.append(one.sentence)
+    if not why and services["scheduler"]["password_matches"] is False:
+        healing.unmended.append(
+            f"the running scheduler has another password of ScaleIO than scaleio_password: run {PLAYBOOK}"
+        )
+    if not why and not halted:
+        return _Course.NOTHING
     blocked = _preview(case)
     if blocked:
-        sentence = f"the scheduler should start anew ({why}), and must not before what is said here is mended"
-        healing.refused.extend([*blocked, sentence])
+        what = (
+            f"the scheduler should start anew ({why})" if why else f"{', '.join(halted)} should go on at the framework"
+        )
+        healing.refused.extend([*blocked, f"{what}, and must not before what is said here is mended"])
     looks = {node.member: (look_step(_still_to_come(case, node), idle=is_idle(services)),) for node in case.up}
     if looks:
         healing.phases.append(Phase("look at all disks again", looks))
-    healing.phases.append(Phase("the framework", {case.front: (*start_anew(services, case.up, why), *_waits(case))}))
-    return True
+    steps = (*start_anew(services, case.up, why), *_waits(case)) if why else _releases(case, active, halted)
+    healing.phases.append(Phase("the framework", {case.front: steps}))
+    return _Course.STARTS_ANEW if why else _Course.GOES_ON
 
 
 def _stopped(case: _Case, healing: _Healing) -> str | None:
@@ -356,13 +392,28 @@ def _only(provides: Provides, paths: Collection[str]) -> dict[str, dict[str, lis
 
 
 def _waits(case: _Case) -> list[Step]:
-    """Wait for those that can come to their final state; one that has failed stays so until somebody has mended it."""
-    active = {agent["hostname"] for agent in case.services["agents"] if agent["active"]}
-    hosts = [node.hostname for node in case.up if node.hostname in active and case.state(node) != FATAL_STATE]
+    """Wait for those that can come to their final state under a new scheduler; one that has failed stays so until somebody has mended it.
+
+    Whoever waited for the others under the last one is let go on: the new one's executors do nothing there.
+    """
+    hosts = case.active()
     if not hosts:
         return []
+    at_end = case.known and all(case.known.get(host, {}).get("state") == FINAL_STATE for host in hosts)
+    return [*([] if at_end else [release_step(hosts, case.timeout(), {}, None)]), _await_step(case, hosts)]
+
+
+def _releases(case: _Case, active: Sequence[str], halted: Sequence[str]) -> tuple[Step, ...]:
+    """Let nodes go on, and wait for all that are on their way by then."""
+    states = {host: case.known[host]["state"] for host in halted}
+    hosts = [host for host in active if case.known.get(host, {}).get("state") not in (None, FINAL_STATE)]
+    framework = case.services["mesos_framework"]["registered"]
+    return release_step(hosts, case.timeout(), states, framework), _await_step(case, hosts)
+
+
+def _await_step(case: _Case, hosts: Sequence[str]) -> Step:
     sentence = f"wait until the framework has brought {_counted(len(hosts), 'node')} to the final state"
-    return [Step("await_nodes", sentence, {"hosts": hosts, "timeout": case.timeout()}, effect=False)]
+    return Step("await_nodes", sentence, {"hosts": list(hosts), "timeout": case.timeout()}, effect=False)
 
 
 # -- the gateway -----------------------------------------------------------------------------------------------------------
@@ -382,14 +433,14 @@ def _judge_gateway(case: _Case, healing: _Healing) -> None:
             healing.warnings.append(f"{found.sentence}; heal removes nothing")
 
 
-def _heal_gateway(case: _Case, healing: _Healing, restarts: bool) -> None:
+def _heal_gateway(case: _Case, healing: _Healing, course: _Course) -> None:
     """Plan what is created at the gateway, and say what else is missing there.
 
-    :param restarts: the scheduler is started anew before, and may create some of it itself.
+    :param course: what comes before; with that the framework may create some of it itself.
     """
     given_up, held = [], []
     for node in case.up:
-        reason = _not_given_up(case, node, restarts)
+        reason = _not_given_up(case, node, course)
         if not reason:
             given_up.append(node)
         elif _missing(case, [node]):
@@ -404,15 +455,17 @@ def _heal_gateway(case: _Case, healing: _Healing, restarts: bool) -> None:
         return
     if not case.create:
         way_out = "with scaleio_heal_create: true heal creates it at the gateway"
-        if restarts:
-            sentence = f"the new scheduler may bring it; where it does not, {way_out}"
-            healing.warnings.extend(f"{found.sentence}: {sentence}" for found in wanted)
-        else:
-            sentence = f"the framework never tries again what was refused once; {way_out}"
-            healing.unmended.extend(f"{found.sentence}: {sentence}" for found in wanted)
+        may_come = "the new scheduler" if course is _Course.STARTS_ANEW else "the framework, when it goes on,"
+        at_end = {one for one in wanted if one in _missing(case, [n for n in given_up if _at_end(case, n, course)])}
+        for found in wanted:
+            if found in at_end:
+                sentence = f"the framework never tries again what was refused once; {way_out}"
+                healing.unmended.append(f"{found.sentence}: {sentence}")
+            else:
+                healing.warnings.append(f"{found.sentence}: {may_come} may bring it; where it does not, {way_out}")
     elif _at_rest(case):
         healing.mended.extend(found.sentence for found in wanted)
-        healing.phases.extend(_creation(case, given_up, wanted, restarts))
+        healing.phases.extend(_creation(case, given_up, wanted, course))
     else:
         sentence = "nothing is created before its MDM cluster is as declared and its data at rest"
         healing.unmended.extend(f"{found.sentence}: {sentence}" for found in wanted)
@@ -430,8 +483,13 @@ def _missing(case: _Case, nodes: Sequence[Node]) -> list[Finding]:
     return [one for one in found if one.kind in _CREATE]
 
 
-def _not_given_up(case: _Case, node: Node, restarts: bool) -> str:
-    """Why what is missing of a node is not for heal to create; empty when the framework has given it up."""
+def _at_end(case: _Case, node: Node, course: _Course) -> bool:
+    """Whether the framework does nothing more for a node, all that comes before the gateway's turn included."""
+    return course is not _Course.STARTS_ANEW and case.state(node) == FINAL_STATE
+
+
+def _not_given_up(case: _Case, node: Node, course: _Course) -> str:
+    """Why what is missing of a node is not for heal to create; empty when the framework has given it up by then."""
     services, gateway = case.services, case.services["gateway"]
     if node.member in case.strays:
         return "it is not as declared"
@@ -441,8 +499,8 @@ def _not_given_up(case: _Case, node: Node, restarts: bool) -> str:
     if state == FATAL_STATE:
         return "the framework has failed to install it"
     declared = declaration([node], services["wanted"])
-    if not restarts:
-        if state != FINAL_STATE:
+    if course is not _Course.STARTS_ANEW:
+        if state is None or (course is _Course.NOTHING and state != FINAL_STATE):
             at = "does not know it yet" if state is None else f"is still at work with it (state {state})"
             return f"the framework {at}"
         if not _within(declared[node.member]["provides"], case.known[node.hostname]["provides"]):
@@ -491,14 +549,14 @@ def _at_rest(case: _Case) -> bool:
     return not unwell and not mdm_errors(case.services, []) and gateway_compare.quiet(gateway)
 
 
-def _creation(case: _Case, nodes: Sequence[Node], wanted: Sequence[Finding], restarts: bool) -> list[Phase]:
+def _creation(case: _Case, nodes: Sequence[Node], wanted: Sequence[Finding], course: _Course) -> list[Phase]:
     """Look at the devices once more on their hosts, then create all at the gateway and wait until it shows that."""
     added = {(found.ip, found.path) for found in wanted if found.kind == "device"}
     looks, shown = {}, {}
     for node in nodes:
         paths = sorted(path for ip, path in added if ip == node.ip)
         if paths:
-            looks[node.member] = (_judge_step(node, paths, idle=not restarts),)
+            looks[node.member] = (_judge_step(node, paths, idle=course is _Course.NOTHING),)
         if _missing(case, [node]):
             there = case.shown[node.member] | set(paths)
             entry = declaration([node], case.services["wanted"])[node.member]

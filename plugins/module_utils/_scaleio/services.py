@@ -23,9 +23,10 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import 
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework import (
     observe_mesos,
     observe_scheduler,
+    release_nodes,
     wait_for_nodes,
 )
-from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import bare_strangers
+from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framework_plan import bare_strangers, released
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.gateway import (
     Gateway,
     GatewaySettings,
@@ -156,14 +157,17 @@ class ServicesHands:
     shown: dict[str, Any] | None = field(default=None, init=False)
     _app: AppHands | None = field(default=None, init=False)
     _declared_hosts: Sequence[str] = field(default=(), init=False)
+    _released: dict[str, int] = field(default_factory=dict, init=False)
 
     def look(self, parts: frozenset[str]) -> dict[str, Any]:
-        """The parts of the world that conditions ask for: ``app``, ``bare_strangers``."""
+        """The parts of the world that conditions ask for: ``app``, ``bare_strangers``, ``framework`` (the id of the registered one)."""
         world: dict[str, Any] = {}
         if "app" in parts:
             world.update(self._hands().look())
         if "bare_strangers" in parts:
             world["bare_strangers"] = bare_strangers(self._agents(), self._declared_hosts)
+        if "framework" in parts:
+            world["framework"] = self._mesos()["mesos_framework"]["registered"]
         return world
 
     def prepare(self, steps: Sequence[Step]) -> None:
@@ -174,8 +178,17 @@ class ServicesHands:
                 self._app = self._made(marathon.App.from_json(step.args["app"]))
 
     def reckon(self, outcome: Outcome) -> Outcome:
-        """What became of the steps, where a change that Marathon has accepted counts as done although its end was not seen."""
-        return outcome if self._app is None else self._app.reckon(outcome)
+        """What became of the steps.
+
+        A change that Marathon has accepted counts as done although its end was not seen. Of the nodes that were to be let go on
+        only those count that did not go on by themselves, also where the wait for the others came to no end.
+        """
+        outcome = outcome if self._app is None else self._app.reckon(outcome)
+        steps, failed = list(outcome.steps), outcome.failed
+        if failed is not None and failed.kind == "release_nodes" and self._released:
+            steps, failed = [*steps, failed], None
+        told = [released(step, self._released) if step.kind == "release_nodes" else step for step in steps]
+        return Outcome(told, outcome.error, failed)
 
     def execute(self, step: Step) -> None:
         """Carry one step out.
@@ -183,6 +196,7 @@ class ServicesHands:
         :raises HoldfastError: it did not have its effect.
         """
         effects: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "release_nodes": self._release_nodes,
             "await_nodes": self._await_nodes,
             "await_gateway": self._await_gateway,
             "await_quiet": self._await_quiet,
@@ -220,31 +234,41 @@ class ServicesHands:
         agents: list[dict[str, Any]] = found["agents"]
         return agents
 
+    def _release_nodes(self, args: Mapping[str, Any]) -> None:
+        where = self._scheduler(args["timeout"])
+        release_nodes(self.services.machine, where, args["hosts"], args["timeout"], self._released)
+
     def _await_nodes(self, args: Mapping[str, Any]) -> None:
-        """Wait for nodes, as long as the leading master knows the scheduler: without a master it does nothing any more."""
+        where = self._scheduler(args["timeout"])
+        wait_for_nodes(self.services.machine, where, args["hosts"], args["timeout"])
+
+    def _scheduler(self, timeout: float) -> Callable[[], tuple[str, str | None]]:
+        """What says where the scheduler is and which framework is registered, as long as the leading master knows one: without a
+        master a scheduler does nothing any more."""
         app, machine = self._hands(), self.services.machine
-        app.wait_until_settled(args["timeout"])
+        app.wait_until_settled(timeout)
         seen = machine.monotonic()
 
-        def url() -> str:
+        def where() -> tuple[str, str | None]:
             nonlocal seen
             mesos = self._mesos()
             agents, error = mesos["agents"], mesos["mesos_framework"]["error"]
             if agents is None:
                 raise WebError(str(error))
-            where = self.services.scheduler_url(app.look()["app"], agents)
-            if mesos["mesos_framework"]["registered"]:
+            url = self.services.scheduler_url(app.look()["app"], agents)
+            framework: str | None = mesos["mesos_framework"]["registered"]
+            if framework:
                 seen = machine.monotonic()
             elif machine.monotonic() - seen > _LOST_SECONDS:
                 raise HoldfastError(
                     "the leading master does not know the framework, so its scheduler does nothing",
-                    where=where,
+                    where=url,
                     seen=f"not within {_LOST_SECONDS:g} s",
                     todo="look into the scheduler's log; where it has lost its master, run again, which restarts its app",
                 )
-            return where
+            return url, framework
 
-        wait_for_nodes(machine, url, args["hosts"], args["timeout"])
+        return where
 
     def _await_gateway(self, args: Mapping[str, Any]) -> None:
         ips = {agent["hostname"]: agent["ip"] for agent in self._agents() if agent["active"]}

@@ -119,10 +119,14 @@ def _global_domain(services: Mapping[str, Any] | None) -> list[str]:
 
 @dataclass(frozen=True)
 class _ServicesLayers:
-    """The layers of framework and gateway, for all members."""
+    """The layers of framework and gateway, for all members.
+
+    :param halted: host names of the members that wait at the framework although all have come so far.
+    """
 
     services: Mapping[str, Any]
     nodes: Mapping[str, Node]
+    halted: frozenset[str]
     declared: gateway_compare.Declared
     problems: Sequence[str]
     missing: Sequence[gateway_compare.Finding]
@@ -158,10 +162,12 @@ class _ServicesLayers:
             whole.append(str(scheduler["error"]))
         elif scheduler["password_matches"] is False:
             whole.append("the running scheduler has another password of ScaleIO than scaleio_password")
+        troubles = framework_model.troubles(scheduler, services["mesos_framework"], services["agents"])
+        halted = {finding.host for finding in troubles if finding.kind == "halted"} & {node.hostname for node in nodes}
         whole += [
             finding.sentence + _HEALED.get(finding.kind, "")
-            for finding in framework_model.troubles(scheduler, services["mesos_framework"], services["agents"])
-            if services["marathon"]["app"] is not None and finding.kind != "several"
+            for finding in troubles
+            if services["marathon"]["app"] is not None and finding.kind != "several" and finding.host not in halted
         ]
         if not services["marathon"]["error"] and not services["mesos_framework"]["error"]:
             whole += other_schedulers(services)
@@ -181,7 +187,8 @@ class _ServicesLayers:
                 for finding in (*missing, *strangers)
                 if not finding.host and finding.kind not in gateway_compare.EMPTY
             ]
-        return cls(services, {node.member: node for node in nodes}, declared, whole, missing, strangers, contributions)
+        by_member = {node.member: node for node in nodes}
+        return cls(services, by_member, frozenset(halted), declared, whole, missing, strangers, contributions)
 
     def cells(self, member: str, problems: list[str]) -> tuple[str, str]:
         """A member's cells of framework and gateway; what they are about is added to its problems."""
@@ -201,7 +208,12 @@ class _ServicesLayers:
             return "unknown"
         known = nodes[node.hostname]
         if known["state"] != framework_model.FINAL_STATE:
-            problems.append(f"at the framework it {known['state_text']} (state {known['state']})")
+            stays = (
+                ", and all have come so far: if it stays there, run the playbook heal"
+                if node.hostname in self.halted
+                else ""
+            )
+            problems.append(f"at the framework it {known['state_text']} (state {known['state']}){stays}")
             return f"state {known['state']}"
         if is_stale(node, known, self.services["wanted"]):
             problems.append(

@@ -295,6 +295,10 @@ def test_several_frameworks() -> None:
         (6, False, [("dead", "node2")]),
         # Whoever has come so far keeps nobody waiting.
         (7, False, []),
+        # All have come as far: it goes on by itself, or never.
+        (1, True, [("halted", "node2")]),
+        (7, True, [("halted", "node2")]),
+        (1, False, [("dead", "node2")]),
         (1024, False, []),
         (4096, True, [("failed", "node2")]),
         (4096, False, [("failed", "node2")]),
@@ -320,6 +324,43 @@ def test_what_it_means_and_what_helps() -> None:
         "node4 has failed to install and waits for somebody: look into its executor's log on that host, then restart the"
         " scheduler",
     ]
+
+
+HALTS = [
+    # States of all nodes; who has come to a halt if it lasts; who waits for these alone.
+    ({}, {}, ""),
+    ({"a": 7}, {"a": 7}, "a"),
+    ({"a": 7, "b": 7, "c": 1024, "d": 8}, {"a": 7, "b": 7}, "ab"),
+    ({"a": 7, "b": 6}, {}, ""),
+    ({"a": 7, "b": 5}, {}, ""),
+    ({"a": 7, "b": 4096}, {"a": 7}, "a"),
+    ({"a": 1, "b": 1}, {"a": 1, "b": 1}, "ab"),
+    ({"a": 1, "b": 0}, {}, ""),
+    ({"a": 1, "b": None}, {}, ""),
+    ({"a": 1, "b": 1024}, {"a": 1}, "a"),
+    # Who is at 5 waits for all that are below, who is at 7 for them too.
+    ({"a": 1, "b": 5, "c": 7, "d": 1024}, {"a": 1}, "abc"),
+    ({"a": 1, "b": 2, "c": 5, "d": 7}, {"a": 1}, "a"),
+    ({"a": 1, "b": 6, "c": 7}, {"a": 1}, "a"),
+    ({"a": 5, "b": 5}, {}, ""),
+    ({"a": 2}, {}, ""),
+    ({"a": 1024}, {}, ""),
+]
+
+
+@pytest.mark.parametrize(("states", "halted", "standing"), HALTS)
+def test_who_has_come_to_a_halt(states: dict[str, int | None], halted: dict[str, int], standing: str) -> None:
+    nodes = {host: {"state": state} for host, state in states.items()}
+    assert model.halted(nodes) == halted
+    assert model.standing(nodes) == set(standing)
+
+
+def test_a_halt_is_one_only_if_it_lasts() -> None:
+    (one,) = model.troubles(scheduler(a_node(1, 1024), a_node(2, 7)), RUNS, agents(*BOTH))
+    assert one.sentence == (
+        "node2 waits for the other nodes before its last step (state 7), and all have come so far: it goes on within seconds, or never"
+        " where its executor was started anew there, as by a new scheduler"
+    )
 
 
 def test_what_was_not_seen_finds_nothing() -> None:

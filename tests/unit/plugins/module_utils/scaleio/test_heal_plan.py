@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Condition, Plan, Step
@@ -196,7 +196,7 @@ def test_a_dead_node_that_others_wait_for_leaves_with_a_restart(state: int) -> N
     waiting = known(QE, state=7)
     part = services(*members, nodes={**all_known(*members), "agent02": waiting, "agent09": dead(state)})
     found = plan(part, *members)
-    assert outline(found)[1] == (FRAMEWORK, {FRONT: ["restart_app", "await_nodes"]})
+    assert outline(found)[1] == (FRAMEWORK, {FRONT: ["restart_app", "release_nodes", "await_nodes"]})
     assert "it waits for agent09, whose agent is gone" in front_steps(found)[0].sentence
     assert found.notes[0].startswith("scaleio: found: agent09 ")
     assert not unmended(found)
@@ -243,10 +243,12 @@ def test_an_agent_that_runs_is_not_dead_because_the_master_does_not_show_it() ->
 
 def test_a_living_node_that_holds_all_others_back_is_named() -> None:
     members = [member(1), member(2)]
-    part = services(*members, nodes={"agent01": known(QE, state=1), "agent02": known(QE, state=2)})
+    part = services(*members, nodes={"agent01": known(QE, state=7), "agent02": known(QE, state=2)})
     found = plan(part, *members)
     assert not found.phases
-    assert [text.split()[0] for text in unmended(found)] == ["agent01", "agent02"]
+    assert unmended(found) == [
+        "agent02 installs the packages of ScaleIO (state 2); until it goes on no node gets resources"
+    ]
 
 
 def not_running(*members: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
@@ -259,7 +261,8 @@ def not_running(*members: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 def test_a_scheduler_that_does_not_run_where_its_master_is_gone() -> None:
     members = [member(1)]
     found = plan(not_running(*members, leader="m2:5050"), *members)
-    assert [step.kind for step in front_steps(found)] == ["update_app", "await_nodes"]
+    # Nobody knows in which states it finds its nodes.
+    assert [step.kind for step in front_steps(found)] == ["update_app", "release_nodes", "await_nodes"]
     assert "it does not run, and subscribes at m1:5050, where no master leads (m2:5050 does)" in found.notes[0]
 
 
@@ -296,6 +299,131 @@ def test_an_app_that_somebody_has_stopped_or_that_never_was() -> None:
     )
     part["marathon"]["app"]["definition"] = {**part["marathon"]["app"]["definition"], "instances": 0}
     assert unmended(plan(part, *members))[0].startswith("the app /scaleio-scheduler is scaled to 0 instances")
+
+
+# -- nodes that nobody takes on ----------------------------------------------------------------------------------------------
+
+
+def test_nodes_that_halt_are_let_go_on() -> None:
+    members = [member(1), member(2), member(3)]
+    halted = {"agent01": known(QE, state=7), "agent02": known(QE, state=7)}
+    found = plan(services(*members, nodes={**all_known(*members), **halted}), *members)
+    assert outline(found) == [
+        (LOOK, {"agent01": ["look_again"], "agent02": ["look_again"], "agent03": ["look_again"]}),
+        (FRAMEWORK, {FRONT: ["release_nodes", "await_nodes"]}),
+    ]
+    release, wait = front_steps(found)
+    assert release.sentence == (
+        "let those nodes go on that stay for 15 s where they are: state 8 in place of 7 for agent01, agent02, by which the framework"
+        " takes these hosts as rebooted"
+    )
+    assert release.args == {"hosts": ["agent01", "agent02"], "timeout": 900.0} and release.effect
+    assert release.requires == (Condition(("framework",), "F1"),)
+    assert release.before == "agent01: state 7\nagent02: state 7\n"
+    assert release.after == "agent01: state 8\nagent02: state 8\n"
+    assert wait.args["hosts"] == ["agent01", "agent02"] and not wait.effect
+    assert [note.split(" (state")[0] for note in found.notes] == [
+        f"scaleio: found: agent0{number} waits for the other nodes before its last step" for number in (1, 2)
+    ]
+    assert (unmended(found), found.warnings) == ([], ())
+
+
+def test_who_waits_for_them_is_waited_for_too() -> None:
+    """The one that still installs is alive, and is no trouble of its own."""
+    members = [member(number) for number in range(1, 5)]
+    states = {"agent01": 1, "agent02": 5, "agent03": 2, "agent04": FINAL_STATE}
+    found = plan(services(*members, nodes={host: known(QE, state=state) for host, state in states.items()}), *members)
+    release, wait = front_steps(found)
+    assert release.sentence.endswith(
+        ": state 2 in place of 1 for agent01, by which the framework takes their prerequisites as installed and a new kernel as booted"
+    )
+    assert release.args["hosts"] == wait.args["hosts"] == ["agent01", "agent02", "agent03"]
+    assert unmended(found) == [] and found.warnings[0].startswith("agent03 installs the packages")
+
+
+@pytest.mark.parametrize("state", [0, 5, 6, None])
+def test_nobody_is_let_go_on_while_somebody_is_below(state: int | None) -> None:
+    members = [member(1), member(2)]
+    nodes = {"agent01": known(QE, state=7), "agent02": known(QE, state=state)}
+    assert not plan(services(*members, nodes=nodes), *members).phases
+
+
+def test_only_members_that_could_be_looked_at_are_let_go_on() -> None:
+    members = [member(1), member(2), member(3)]
+    halted = {host: known(QE, state=7) for host in ("agent01", "agent02", "agent03", "agent66")}
+    part = services(*members, nodes=halted)
+    part["agents"] = [*part["agents"][:2], stranger("agent66", {"scaleio-sdc-domains": "engineering"})]
+    found = plan(part, members[0], unseen("agent02"), members[2])
+    assert front_steps(found)[0].args["hosts"] == ["agent01"]
+    # The agent of agent03 is not at the master: what it cannot do keeps nobody waiting.
+    assert [text.split()[0] for text in unmended(found)] == ["agent02", "agent66"]
+    assert all(
+        text.endswith("heal lets only members go on whose host and agent it could look at") for text in unmended(found)
+    )
+
+
+def test_nobody_is_let_go_on_to_wait_for_one_that_cannot_be() -> None:
+    members = [member(1), member(2)]
+    part = services(*members, nodes={"agent01": known(QE, state=1), "agent02": known(QE, state=1)})
+    found = plan(part, members[0], unseen("agent02"))
+    assert not found.phases
+    assert [text.rpartition("; ")[2] for text in unmended(found)] == [
+        "let go on it would wait for agent02",
+        "heal lets only members go on whose host and agent it could look at",
+    ]
+
+
+def test_a_new_scheduler_comes_before_them() -> None:
+    members = [member(1), member(2)]
+    nodes = {"agent01": known(QE, state=7), "agent02": known(QE)}
+    found = plan(spinning(*members, nodes=nodes), *members)
+    start, release, wait = front_steps(found)
+    assert (start.kind, wait.kind) == ("restart_app", "await_nodes")
+    # What the last one said is old.
+    assert release.args["hosts"] == wait.args["hosts"] == ["agent01", "agent02"]
+    assert (release.requires, release.before, release.after) == ((), "", "")
+    assert release.sentence == (
+        "let those nodes go on that stay for 15 s where one waits for all (2 nodes, as far as the new scheduler finds them there):"
+        " state 2 in place of 1, by which the framework takes their prerequisites as installed and a new kernel as booted; state 8 in"
+        " place of 7, by which the framework takes these hosts as rebooted"
+    )
+
+
+def test_nobody_is_let_go_on_against_the_preview() -> None:
+    """What goes on adds resources for all nodes."""
+    members = [member(1), bare(2, confirmed=[], devices=[disk()])]
+    members[0]["wanted"] = wanted(method="global_pool", global_pool_mixed=True)
+    nodes = {"agent01": known(QE, state=1), "agent02": known({}, imperative=False, state=5)}
+    found = plan(services(*members, nodes=nodes, provided=ONE), *members)
+    assert not found.phases
+    assert "the framework would take 1 disk that nobody has confirmed (agent02 /dev/xvdf)" in found.refused[0]
+    assert found.refused[-1] == "agent01 should go on at the framework, and must not before what is said here is mended"
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_what_is_missing_at_the_gateway_has_its_turn_after_them(create: bool) -> None:
+    nodes = {"agent01": known(QE), "agent02": known(QE, state=7)}
+    found = plan(services(*LACKING, nodes=nodes, provided=ONE), *LACKING, create=create)
+    assert [name for name, _steps in outline(found)] == [LOOK, FRAMEWORK, *([JUDGE, MEND] if create else [])]
+    assert unmended(found) == []
+    if create:
+        assert found.phases[2].steps["agent02"][0].requires[1] == Condition(("foreign", "/dev/xvdf"), "")
+    else:
+        assert (
+            "the framework, when it goes on, may bring it; where it does not, with scaleio_heal_create"
+            in found.warnings[0]
+        )
+        # Who is at its end gets nothing more by this.
+        nodes = {"agent01": known(QE, state=7), "agent02": known(QE)}
+        left = unmended(plan(services(*LACKING, nodes=nodes, provided=ONE), *LACKING))
+        assert len(left) == 2 and "the framework never tries again what was refused once" in left[0]
+
+
+def test_a_halted_node_that_the_framework_knows_with_other_devices() -> None:
+    nodes = {"agent01": known(QE), "agent02": known({}, state=7)}
+    found = plan(services(*LACKING, nodes=nodes, provided=ONE), *LACKING, create=True)
+    assert [name for name, _steps in outline(found)] == [LOOK, FRAMEWORK]
+    assert "agent02: what it contributes is not all at the gateway" in unmended(found)[0]
 
 
 # -- the preview before a start ----------------------------------------------------------------------------------------------
@@ -669,6 +797,10 @@ def test_the_host_of_the_services_must_be_there_and_alone() -> None:
 # -- any world ---------------------------------------------------------------------------------------------------------------
 
 
+class NeverComes(Exception):
+    """What is waited for does not come: the error of a real run."""
+
+
 @dataclass
 class Host:
     """One member on paper.
@@ -747,23 +879,59 @@ class World:
                         self._start(looked, step)
                     elif step.kind == "create_device":
                         self._add(step, judged)
+                    elif step.kind == "release_nodes":
+                        self._release(looked, step)
+                    elif step.kind == "await_nodes":
+                        self._await(found, step)
                     else:
-                        assert step.kind in ("create_sds", "await_nodes", "await_gateway"), step.kind
+                        assert step.kind in ("create_sds", "await_gateway"), step.kind
 
-    def _start(self, looked: set[str], step: Step) -> None:
+    def _await(self, found: Plan, step: Step) -> None:
+        """
+        :raises NeverComes: a new scheduler has found somebody at a halt whom nobody could look at, and all wait for it.
+        """
+        hosts = [host for number, host in enumerate(self.hosts, 1) if name(number) in step.args["hosts"]]
+        if any(host.state != FINAL_STATE for host in hosts):
+            assert any(one.kind in ("restart_app", "update_app") for one in front_steps(found)), "it never comes"
+            assert any(host.state == 1 and not host.seen for host in self.hosts), "it never comes"
+            raise NeverComes
+
+    def _meet(self, looked: set[str]) -> None:
+        """The framework takes what it is offered, so all of that must have been looked at."""
         offered = {name(number): host for number, host in enumerate(self.hosts, 1) if host.up}
         for member_name, host in offered.items():
             assert host.imperative or member_name in looked, "a disk would be taken that nobody looked at"
             assert not host.seen or member_name in looked
-            assert member_name in step.args["declared_hosts"] or host.imperative
             assert host.imperative or host.at_gateway or host.signature or host.confirmed, "taken unasked"
             assert not (host.imperative and host.seen and host.signature and not host.at_gateway), "data would be lost"
+
+    def _start(self, looked: set[str], step: Step) -> None:
+        self._meet(looked)
+        for number, host in enumerate(self.hosts, 1):
+            assert not host.up or name(number) in step.args["declared_hosts"] or host.imperative
         self.registered, self.moved, self.gone = True, False, None
         for host in self.hosts:
-            if not host.up:
-                host.state = None
-            elif host.state != 4096:
-                host.state = FINAL_STATE
+            host.state = (host.state or 0) if host.up else None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Everybody goes on by itself but those whose executors were not there when they came to wait."""
+        for host in self.hosts:
+            host.state = {0: 5, 2: 5, 8: FINAL_STATE}.get(host.state, host.state) if host.state is not None else None
+        if all(host.state is None or host.state >= 5 for host in self.hosts):
+            for host in self.hosts:
+                host.state = FINAL_STATE if host.state == 5 else host.state
+
+    def _release(self, looked: set[str], step: Step) -> None:
+        self._meet(looked)
+        assert self.registered, "told to a scheduler that has lost its master"
+        for state in (1, 7):
+            lowest = min(host.state for host in self.hosts if host.state is not None)
+            for number, host in enumerate(self.hosts, 1):
+                if host.state == state == lowest and name(number) in step.args["hosts"]:
+                    assert host.seen and host.up
+                    host.state = state + 1
+            self._go_on()
 
     def _add(self, step: Step, judged: set[tuple[str, str]]) -> None:
         number = next(n for n in range(1, len(self.hosts) + 1) if address(n) == step.args["ip"])
@@ -783,7 +951,7 @@ HOSTS = st.builds(
     confirmed=st.sampled_from((True, True, False)),
     signature=st.sampled_from((False, False, True)),
     at_gateway=st.booleans(),
-    state=st.sampled_from((None, 0, 5, 7, FINAL_STATE, FINAL_STATE, FINAL_STATE, 4096)),
+    state=st.sampled_from((None, 0, 1, 5, 7, 7, FINAL_STATE, FINAL_STATE, FINAL_STATE, 4096)),
 )
 WORLDS = st.builds(
     World,
@@ -802,7 +970,10 @@ def test_whatever_is_amiss_nothing_is_lost_and_the_second_plan_is_empty(world: W
     if world.registered and world.gone is None and all(host.up for host in world.hosts):
         assert not any(step.kind in ("restart_app", "update_app") for step in front_steps(first)), "for nothing"
     assert create or not any(step.kind.startswith("create_") for step in front_steps(first))
-    world.apply(first)
+    try:
+        world.apply(first)
+    except NeverComes:
+        event("never comes")
     again = world.observe()
     second = plan(again[0]["services"], *again[1:], create=create)
     assert not second.phases, (first.phases, second.phases)

@@ -684,3 +684,137 @@ def test_healing_sends_a_spinning_scheduler_to_the_leading_master() -> None:
     assert "msg" not in result, result["msg"]
     assert "-uri=m2:5050 " in machine.apps[APP]["cmd"]
     assert healing(machine, member(1), create=False).phases == ()
+
+
+# -- nodes that nobody takes on ----------------------------------------------------------------------------------------
+
+
+def halting(machine: Everything) -> tuple[Step, ...]:
+    """The steps of a healing where agent01 and agent02 stand in state 7."""
+    machine.run_framework()
+    machine.contribute(1)
+    machine.contribute(2)
+    machine.know(a_host(1, 7), a_host(2, 7))
+    machine.lead(an_agent(1), an_agent(2), frameworks=1)
+    steps = mending(healing(machine, member(1), member(2), create=False))
+    assert [step.kind for step in steps] == ["release_nodes", "await_nodes"]
+    return steps
+
+
+def hear(machine: Everything, *after: dict[str, Any], **answer: Any) -> None:
+    """The scheduler is told a state, and shows these nodes from then on."""
+    said = answer or {"json": {"acknowledged": True}, "effect": lambda: machine.know(*after)}
+    machine.http(f"{SCHEDULER}/api/node/state", method="POST", **said)
+
+
+def heard(machine: Everything) -> list[Any]:
+    return [body for method, url, body in machine.requests if (method, url) == ("POST", f"{SCHEDULER}/api/node/state")]
+
+
+def test_a_node_that_halts_is_let_go_on_and_one_that_goes_on_by_itself_is_not() -> None:
+    machine = Everything()
+    steps = halting(machine)
+    machine.after(6.0, lambda: machine.know(a_host(1, 7), a_host(2, 8)))
+    hear(machine, a_host(1, 8), a_host(2, 8))
+    machine.after(26.0, lambda: machine.know(a_host(1), a_host(2)))
+    result = act(machine, steps)
+    assert "msg" not in result, result["msg"]
+    assert heard(machine) == [{"acknowledged": False, "executorid": "executor-scaleio-node1", "state": 8}]
+    assert carried_out(machine) == [f"POST {SCHEDULER}/api/node/state"]
+    assert result == {
+        "changed": True,
+        "actions": [
+            "let nodes go on that stayed for 15 s where they were: state 8 in place of 7 for agent01, by which the framework takes these"
+            " hosts as rebooted",
+            steps[1].sentence,
+        ],
+        "diff": [
+            {
+                "before_header": "m1: the framework's nodes",
+                "after_header": "m1: the framework's nodes",
+                "before": "agent01: state 7\n",
+                "after": "agent01: state 8\n",
+            }
+        ],
+    }
+    assert 21 <= machine.clock <= 28
+    assert healing(machine, member(1), member(2), create=False).phases == ()
+
+
+def test_nodes_that_all_go_on_by_themselves_are_no_change() -> None:
+    machine = Everything()
+    steps = halting(machine)
+    machine.after(8.0, lambda: machine.know(a_host(1), a_host(2)))
+    result = act(machine, steps)
+    sentence = "no node stays where it waits for the others, so none had to be let go on"
+    assert result == {"changed": False, "actions": [sentence, steps[1].sentence], "diff": []}
+    assert heard(machine) == []
+
+
+def test_another_scheduler_than_the_one_that_was_asked_is_told_nothing() -> None:
+    machine = Everything()
+    steps = halting(machine)
+    shown = [a_framework(2, hostname="agent01")]
+    machine.http(f"{LEADER}/frameworks", json={"frameworks": shown, "completed_frameworks": []}, replace=True)
+    result = act(machine, steps)
+    assert result["msg"].startswith(
+        "the host is not as it was when this was planned, so this was not done: let those nodes go on"
+    )
+    assert "(framework): '75eecb2e" in result["msg"]
+    assert (result["changed"], heard(machine)) == (False, [])
+
+
+def test_what_was_let_go_on_before_an_error_is_told() -> None:
+    machine = Everything()
+    steps = halting(machine)
+    hear(machine, a_host(1, 8), a_host(2, 7))
+    hear(machine, status=400, text="Unable to find the Executor")
+    result = act(machine, steps)
+    assert (result["changed"], len(result["diff"])) == (True, 1)
+    assert result["actions"] == [
+        "let nodes go on that stayed for 15 s where they were: state 8 in place of 7 for agent01, by which the framework takes these"
+        " hosts as rebooted"
+    ]
+    assert result["msg"].startswith("the scheduler does not take state 8 of executor-scaleio-node2 (POST ")
+    assert result["msg"].endswith(f"Done before that: {result['actions'][0]}.")
+
+
+def test_a_new_scheduler_finds_nodes_at_a_halt() -> None:
+    """It has them from its store, and its executors do nothing there."""
+    machine = Everything()
+    machine.run_framework()
+    machine.contribute()
+    machine.know(a_host(1, 7))
+    machine.lead(frameworks=0, leader=MASTERS[1])
+    steps = mending(healing(machine, member(1), create=False))
+    assert [step.kind for step in steps] == ["update_app", "release_nodes", "await_nodes"]
+    machine.after(1.0, lambda: machine.lead(frameworks=1, leader=MASTERS[1]))
+    hear(machine, a_host(1, 8))
+    machine.after(20.0, lambda: machine.know(a_host(1)))
+    result = act(machine, steps)
+    assert "msg" not in result, result["msg"]
+    assert [body["state"] for body in heard(machine)] == [8]
+    assert len(result["actions"]) == 3 and result["actions"][1].startswith("let nodes go on that stayed for 15 s")
+
+
+def test_a_deployment_ends_where_its_nodes_have_come_to_a_halt() -> None:
+    machine = Everything()
+    steps = restarting(machine)
+    machine.know(a_host(1, 7))
+    result = act(machine, steps)
+    assert "agent01 came to a halt at the framework (http://10.0.0.11:31000)" in result["msg"]
+    assert (
+        "-- run the playbook holdfast.stateful.heal, which lets them go on while this was done: wait until"
+        in result["msg"]
+    )
+    assert result["changed"] is True and 30 <= machine.clock <= 33
+
+
+def test_a_halt_that_nobody_looks_at_while_no_master_leads_lasts_for_nothing() -> None:
+    machine = Everything()
+    machine.run_framework()
+    machine.know(a_host(1, 7))
+    machine.after(20.0, lambda: machine.lead(frameworks=0))
+    machine.after(25.0, lambda: machine.lead(frameworks=1))
+    machine.after(45.0, lambda: machine.know(a_host(1)))
+    assert "msg" not in act(machine, [await_nodes(name(1))])

@@ -266,6 +266,14 @@ ONE_MORE = wanted(sds={"engineering": {"qe": ["/dev/xvdf", "/dev/xvdg"]}})
             HOST,
             {"nodes": {name(1): known(QE, state=7)}},
             ("state 7", "same", "nothing"),
+            "at the framework it waits for the other nodes before its last step (state 7), and all have come so far: if it stays there,"
+            " run the playbook heal",
+            id="halted if it lasts",
+        ),
+        pytest.param(
+            HOST,
+            {"nodes": {name(1): known(QE, state=7), name(2): known(QE, state=6)}},
+            ("state 7", "same", "nothing"),
             "at the framework it waits for the other nodes before its last step (state 7)",
             id="not final",
         ),
