@@ -62,11 +62,13 @@ class Check:
     """A job that needs nothing of the others, and how its end is counted.
 
     patient: no test in it looks at the clock, so that it may run on what the lab's scenarios leave of the processors.
+    waits: most of its time it waits for daemons, so that two of its kind share a processor, and nothing else.
     """
 
     job: Job
     count: Callable[[Done], Tally] = tally
     patient: bool = False
+    waits: bool = False
 
 
 # A session of its own is a scheduling group of its own, in which nice(1) alone would rank its processes among themselves (sched(7)).
@@ -259,7 +261,8 @@ def conformance() -> list[Check]:
         **{name: [f"{SIMULATORS}/{name}"] for name in others},
         "recorded cases": ["tests/conformance"],
     }
-    return [Check(pytest(f"conformance: {name}", main_environment(), *run), pytest_tally) for name, run in runs.items()]
+    jobs = [pytest(f"conformance: {name}", main_environment(), *run) for name, run in runs.items()]
+    return [Check(job, pytest_tally, waits=True) for job in jobs]
 
 
 def soak() -> Iterable[Tally]:
@@ -330,8 +333,9 @@ def results(names: Sequence[str]) -> Iterator[Tally]:
     on_lab = [name for name in names if name in ON_LAB]
     later = [check for check in checks if check.patient and on_lab]
     now = [check for check in checks if check not in later]
-    # Tests of daemons wait most of the time.
-    yield from _counted(now, run_all([check.job for check in now], each=2))
+    for each in (1, 2):
+        kind = [check for check in now if check.waits == (each > 1)]
+        yield from _counted(kind, run_all([check.job for check in kind], each))
     with beside([check.job for check in later]) as wait:
         for name in on_lab:
             say(f"== {name}")

@@ -70,26 +70,27 @@ def test_a_failing_step_counts_one_and_the_next_one_runs(
         def count(done: Done) -> Tally:
             return Tally(done.job.name, 1, 0, 0, done.seconds)
 
-        return [Check(Job("quick", [], {}), count), steps.patiently(Job("slow", ["x"], {}), count)]
+        waiting = Check(Job("daemons", [], {}), count, waits=True)
+        return [waiting, Check(Job("quick", [], {}), count), steps.patiently(Job("slow", ["x"], {}), count)]
 
     def good() -> Iterator[Tally]:
         yield Tally("good", 1, 0, 0, 1.0)
 
     monkeypatch.setattr(steps, "CHECKS", {"surprised": surprised, "quick": quick})
     monkeypatch.setattr(steps, "ON_LAB", {"refused": refused, "good": good})
-    ran: list[list[str]] = []
+    ran: list[tuple[int, list[str]]] = []
 
     def run_all(jobs: Sequence[Job], each: int = 1) -> list[Done]:
-        ran.append([job.name for job in jobs])
+        ran.append((each, [job.name for job in jobs]))
         return [Done(job, 0, "", 1.0) for job in jobs]
 
     monkeypatch.setattr(steps, "run_all", run_all)
     monkeypatch.setattr("jobs.run_all", run_all)
     monkeypatch.setattr(steps, "leave_on_signals", lambda: None)
     assert steps.main(["refused", "surprised", "quick", "good"]) == 1
-    assert ran == [["quick"], ["slow"]]
+    assert ran == [(1, ["quick"]), (2, ["daemons"]), (1, ["slow"])]
     shown = capsys.readouterr().out
-    assert shown.endswith("\n\n5 passed, 2 failed\n")
+    assert shown.endswith("\n\n6 passed, 2 failed\n")
     assert "refused: no room: make some\n" in shown
     assert "OSError: no such program\n" in shown
 
