@@ -235,8 +235,8 @@ def test_the_app_is_locked_by_another_deployment(run: Play) -> None:
     post = ["curl", "-s", "-X", "POST", "-H", "Content-Type: application/json", "-d", json.dumps(body)]
     on("m1", *post, "http://localhost:8080/v2/apps")
     try:
-        failed = run(DEPLOY, **DECLARED).expect(2)
-        assert "was locked for 20 s, so this was not done" in failed.failures()["m1"], failed.failures()
+        failed = run(DEPLOY, **{**DECLARED, "scaleio_framework_timeout": 8}).expect(2)
+        assert "was locked for 8 s, so this was not done" in failed.failures()["m1"], failed.failures()
         assert contributed() == {}
     finally:
         on("m1", "curl", "-s", "-X", "DELETE", "http://localhost:8080/v2/apps/scaleio-scheduler?force=true")
