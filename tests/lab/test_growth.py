@@ -11,6 +11,7 @@ name for its disk.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,23 @@ def test_a_scheduler_that_lost_its_master_is_started_anew(run: Play) -> None:
     healed = run(HEAL, declared=KNOWN).expect(0)
     assert set(healed.changed()) == {"m1"}
     assert starts() == before
+    run(STATUS, declared=KNOWN).expect(0)
+    assert run(HEAL, declared=KNOWN).expect(0).changed() == {}
+
+
+def test_a_node_that_has_come_to_a_halt_is_let_go_on(run: Play) -> None:
+    """Its executor sees itself in the state in which one waits for all, as after the end of the scheduler in that moment."""
+    tasks = json.loads(on("m1", "curl", "-s", "http://localhost:8080/v2/apps/scaleio-scheduler/tasks"))["tasks"]
+    scheduler = f"http://{tasks[0]['host']}:{tasks[0]['ports'][0]}"
+    told = json.dumps({"acknowledged": False, "executorid": "executor-scaleio-agent03", "state": 7})
+    on("m1", "curl", "-s", "-f", "-X", "POST", "-d", told, f"{scheduler}/api/node/state")
+    assert "if it stays there, run the playbook heal" in run(STATUS, declared=KNOWN).expect(2).output
+    before, launched = starts(), launches()
+    healed = run(HEAL, declared=KNOWN).expect(0)
+    assert set(healed.changed()) == {"m1"}
+    (done,) = [action for action in healed.actions()["m1"] if "let nodes go on" in action]
+    assert "state 8 in place of 7 for agent03" in done
+    assert (starts(), launches()) == (before, launched)
     run(STATUS, declared=KNOWN).expect(0)
     assert run(HEAL, declared=KNOWN).expect(0).changed() == {}
 
