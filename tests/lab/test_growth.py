@@ -235,8 +235,8 @@ def test_a_node_that_has_come_to_a_halt_is_let_go_on(run: Play) -> None:
     before, launched = starts(), launches()
     healed = run(HEAL, declared=KNOWN).expect(0)
     assert set(healed.changed()) == {"m1"}
-    (done,) = [action for action in healed.actions()["m1"] if "let nodes go on" in action]
-    assert "state 8 in place of 7 for agent03" in done
+    done = "; ".join(healed.actions()["m1"])
+    assert "let nodes go on that stayed for 15 s where they were: state 8 in place of 7 for agent03" in done, done
     assert (starts(), launches()) == (before, launched)
     run(STATUS, declared=KNOWN).expect(0)
     assert run(HEAL, declared=KNOWN).expect(0).changed() == {}
