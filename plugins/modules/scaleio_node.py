@@ -15,7 +15,7 @@ description:
   - Where the framework is about to start or to be healed, looks once more at the disks that it, or the gateway, will take.
   - On the host that talks to the services, waits for a quiet gateway between batches, starts or restarts the framework's scheduler
     through Marathon, creates at the gateway what a healing plan says, and waits until every node is in its final state and the gateway
-    shows what is declared.
+    shows what is declared. Where a healing plan says so it tells the scheduler the next state of nodes that have come to a halt.
   - Directly before each step it looks again, and stops when the host is no longer as it was when the step was planned.
   - A phase starts only when every host of the phase before has succeeded, whatever the play ignores or rescues.
   - In check mode the answer comes from the plan, without a connection to the host.

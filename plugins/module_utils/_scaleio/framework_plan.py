@@ -549,15 +549,15 @@ def release_step(hosts: Sequence[str], timeout: float, halted: Mapping[str, int]
     """
     args = {"hosts": list(hosts), "timeout": timeout}
     if halted:
-        sentence = f"let those nodes go on that stay for {RELEASE_SECONDS:g} s where they are: {_releases(halted)}"
-        requires = (Condition(("framework",), framework),)
-        return _with_states(Step("release_nodes", sentence, args, requires), halted)
-    any_host = f"{_counted(len(hosts), 'node')}, as far as the new scheduler finds them there"
-    sentence = f"let those nodes go on that stay for {RELEASE_SECONDS:g} s where one waits for all"
+        return _releasing(Step("release_nodes", "", args, (Condition(("framework",), framework),)), halted)
     states = "; ".join(
         f"state {after} in place of {state}, {_RELEASE_MEANS[state]}" for state, after in NEXT_STATES.items()
     )
-    return Step("release_nodes", f"{sentence} ({any_host}): {states}", args)
+    sentence = (
+        f"let those nodes go on that stay for {RELEASE_SECONDS:g} s where one waits for all ({_counted(len(hosts), 'node')}, as far as"
+        f" the new scheduler finds them there): {states}"
+    )
+    return Step("release_nodes", sentence, args)
 
 
 def released(step: Step, states: Mapping[str, int]) -> Step:
@@ -568,24 +568,23 @@ def released(step: Step, states: Mapping[str, int]) -> Step:
     if not states:
         sentence = "no node stays where it waits for the others, so none had to be let go on"
         return replace(step, sentence=sentence, before="", after="", effect=False)
-    sentence = f"let nodes go on that stayed for {RELEASE_SECONDS:g} s where they were: {_releases(states)}"
-    return _with_states(replace(step, sentence=sentence), states)
+    return _releasing(step, states)
 
 
-def _releases(states: Mapping[str, int]) -> str:
-    """What the scheduler is told, as the end of a sentence."""
+def _releasing(step: Step, states: Mapping[str, int]) -> Step:
+    """With what the scheduler is told."""
     parts = []
     for state, after in NEXT_STATES.items():
         hosts = [host for host, found in states.items() if found == state]
         if hosts:
             parts.append(f"state {after} in place of {state} for {', '.join(hosts)}, {_RELEASE_MEANS[state]}")
-    return "; ".join(parts)
-
-
-def _with_states(step: Step, states: Mapping[str, int]) -> Step:
-    before = "".join(f"{host}: state {state}\n" for host, state in states.items())
-    after = "".join(f"{host}: state {NEXT_STATES[state]}\n" for host, state in states.items())
-    return replace(step, subject="the framework's nodes", before=before, after=after)
+    return replace(
+        step,
+        sentence=f"let those nodes go on that stay for {RELEASE_SECONDS:g} s where they are: {'; '.join(parts)}",
+        subject="the framework's nodes",
+        before="".join(f"{host}: state {state}\n" for host, state in states.items()),
+        after="".join(f"{host}: state {NEXT_STATES[state]}\n" for host, state in states.items()),
+    )
 
 
 def look_step(node: Node, *, before_start: bool = False, idle: bool = False) -> Step:

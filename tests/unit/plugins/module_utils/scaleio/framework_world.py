@@ -110,12 +110,16 @@ class Host(Node):
 
 @dataclass
 class Known:
-    """A node as a running scheduler has it."""
+    """A node as a running scheduler has it.
+
+    :ivar waits: whether its executor has come to state 7 itself, and so goes on when all are there; one that starts there sleeps.
+    """
 
     imperative: bool
     provides: Pools
     state: int = 0
     advertised: bool = False
+    waits: bool = False
 
 
 @dataclass
@@ -191,7 +195,8 @@ class Framework:
                 self.states[member] = node.state = 5
             elif node.state == 6:
                 self.states[member] = node.state = 7
-            elif node.state == 7 and together:
+                node.waits = True
+            elif node.state == 7 and together and node.waits:
                 self.states[member] = node.state = 1024
 
     def _add(self, host: Host, node: Known) -> None:
@@ -234,6 +239,10 @@ class Framework:
                 self.gateway[domain][pool].setdefault(host.ip, []).append(path)
                 device.update(free=False, free_because=[view.BUSY], by="sds")
         return True
+
+    def halts(self) -> bool:
+        """Whether a node stands where nobody takes it on: heal's matter, and no deployment's."""
+        return any(node.state == 7 and not node.waits for node in self.nodes.values())
 
     def given_up(self, host: Host, provides: Pools) -> bool:
         """Whether something of this is saved as done and not at the gateway."""

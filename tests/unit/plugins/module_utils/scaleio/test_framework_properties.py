@@ -192,8 +192,8 @@ def test_the_gateway_comes_to_what_is_declared_and_nothing_is_taken_unasked(
     try:
         cluster.carry_out(plan, lambda count: data.draw(st.integers(0, count - 1)))
     except NeverComes as reason:
-        event("never comes")
-        assert given_up(cluster), reason
+        event("halts" if cluster.framework.halts() else "never comes")
+        assert given_up(cluster) or cluster.framework.halts(), reason
         return
     after = set(cluster.contributions())
     assert before <= after
@@ -233,7 +233,7 @@ def test_what_changes_after_the_plan_stops_the_run_before_a_disk_is_taken(
         try:
             cluster.carry_out(rest)
         except NeverComes:
-            assert given_up(cluster)
+            assert given_up(cluster) or cluster.framework.halts()
 
 
 def _surprise(data: st.DataObject, cluster: Cluster) -> None:

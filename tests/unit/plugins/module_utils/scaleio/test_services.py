@@ -724,7 +724,7 @@ def test_a_node_that_halts_is_let_go_on_and_one_that_goes_on_by_itself_is_not() 
     assert result == {
         "changed": True,
         "actions": [
-            "let nodes go on that stayed for 15 s where they were: state 8 in place of 7 for agent01, by which the framework takes these"
+            "let those nodes go on that stay for 15 s where they are: state 8 in place of 7 for agent01, by which the framework takes these"
             " hosts as rebooted",
             steps[1].sentence,
         ],
@@ -739,6 +739,17 @@ def test_a_node_that_halts_is_let_go_on_and_one_that_goes_on_by_itself_is_not() 
     }
     assert 21 <= machine.clock <= 28
     assert healing(machine, member(1), member(2), create=False).phases == ()
+
+
+def test_the_plan_predicts_what_is_done() -> None:
+    machine = Everything()
+    steps = halting(machine)
+    hear(machine, a_host(1, 8), a_host(2, 7))
+    hear(machine, a_host(1), a_host(2))
+    result = act(machine, steps)
+    assert (result["actions"], result["changed"]) == ([step.sentence for step in steps], True)
+    assert (result["diff"][0]["before"], result["diff"][0]["after"]) == (steps[0].before, steps[0].after)
+    assert [body["executorid"][-5:] for body in heard(machine)] == ["node1", "node2"]
 
 
 def test_nodes_that_all_go_on_by_themselves_are_no_change() -> None:
@@ -772,7 +783,7 @@ def test_what_was_let_go_on_before_an_error_is_told() -> None:
     result = act(machine, steps)
     assert (result["changed"], len(result["diff"])) == (True, 1)
     assert result["actions"] == [
-        "let nodes go on that stayed for 15 s where they were: state 8 in place of 7 for agent01, by which the framework takes these"
+        "let those nodes go on that stay for 15 s where they are: state 8 in place of 7 for agent01, by which the framework takes these"
         " hosts as rebooted"
     ]
     assert result["msg"].startswith("the scheduler does not take state 8 of executor-scaleio-node2 (POST ")
@@ -794,7 +805,9 @@ def test_a_new_scheduler_finds_nodes_at_a_halt() -> None:
     result = act(machine, steps)
     assert "msg" not in result, result["msg"]
     assert [body["state"] for body in heard(machine)] == [8]
-    assert len(result["actions"]) == 3 and result["actions"][1].startswith("let nodes go on that stayed for 15 s")
+    assert len(result["actions"]) == 3 and result["actions"][1].startswith(
+        "let those nodes go on that stay for 15 s where they are"
+    )
 
 
 def test_a_deployment_ends_where_its_nodes_have_come_to_a_halt() -> None:
