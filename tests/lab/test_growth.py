@@ -236,7 +236,7 @@ def test_a_node_that_has_come_to_a_halt_is_let_go_on(run: Play) -> None:
     healed = run(HEAL, declared=KNOWN).expect(0)
     assert set(healed.changed()) == {"m1"}
     done = "; ".join(healed.actions()["m1"])
-    assert "let nodes go on that stayed for 15 s where they were: state 8 in place of 7 for agent03" in done, done
+    assert "let those nodes go on that stay for 15 s where they are: state 8 in place of 7 for agent03" in done, done
     assert (starts(), launches()) == (before, launched)
     run(STATUS, declared=KNOWN).expect(0)
     assert run(HEAL, declared=KNOWN).expect(0).changed() == {}
