@@ -248,12 +248,15 @@ def test_the_gateway_refuses_a_login(run: Play) -> None:
         refused(run, DEPLOY, "the gateway refuses the password", **DECLARED)
 
 
-def test_the_gateway_refuses_every_sds(run: Play) -> None:
+def test_the_gateway_refuses_one_sds(run: Play) -> None:
     """Attributes stand by then; the run ends with what is missing, and heal creates it by consent."""
-    with hooked("refuse-sds", "*\n"):
+    whole = {address(host): {"/dev/xvdf": "engineering/qe"} for host in AGENTS}
+    name = f"sds_{address('agent03')}"
+    with hooked("refuse-sds", f"{name}\n"):
         failed = run(DEPLOY, **DECLARED).expect(2)
-        assert "has no SDS sds_" in failed.failures()["m1"], failed.failures()
+    assert f"has no SDS {name}" in failed.failures()["m1"], failed.failures()
+    assert contributed() == {ip: held for ip, held in whole.items() if ip != address("agent03")}
     healed = run("holdfast.stateful.heal", **DECLARED, scaleio_heal_create=True).expect(0)
     assert set(healed.changed()) == {"m1"}
-    assert contributed() == {address(host): {"/dev/xvdf": "engineering/qe"} for host in AGENTS}
+    assert contributed() == whole
     assert run(DEPLOY, **DECLARED).expect(0).changed() == {}
