@@ -86,7 +86,7 @@ def test_both_methods_to_the_end(asked: list[Any]) -> None:
     (book, inventories, four), (pool, _, confirmed) = asked[1], asked[4]
     assert (book, pool) == (IMPERATIVE, GLOBAL)
     assert inventories == ["lab", "lab_framework", "hyperconverged_16"]
-    assert four == {"scaleio_max_unavailable": 4}
+    assert four == {"scaleio_max_unavailable": 8}
     assert confirmed["scaleio_global_pool_devices"] == ["/dev/xvdf"] and confirmed["scaleio_method"] == "global_pool"
 
 
