@@ -83,10 +83,10 @@ def test_both_methods_to_the_end(asked: list[Any]) -> None:
         "| holdfast.stateful.scaleio_global_pool | first | 1.50 | 5 | 1.00 | 2 | 1 of 3 | 0.0 |",
         "| holdfast.stateful.scaleio_global_pool | again | 1.00 | 1 | 1.00 | 1 | 0 of 3 | 0.0 |",
     ]
-    (book, inventories, four), (pool, _, confirmed) = asked[1], asked[4]
+    (book, inventories, fast), (pool, _, confirmed) = asked[1], asked[4]
     assert (book, pool) == (IMPERATIVE, GLOBAL)
     assert inventories == ["lab", "lab_framework", "hyperconverged_16"]
-    assert four == {"scaleio_max_unavailable": 8}
+    assert fast == {"scaleio_max_unavailable": 8}
     assert confirmed["scaleio_global_pool_devices"] == ["/dev/xvdf"] and confirmed["scaleio_method"] == "global_pool"
 
 
