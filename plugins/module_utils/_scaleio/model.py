@@ -49,7 +49,7 @@ SYSTEM_MAX_DOMAINS = 256
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 # What the agent's strtod would read as a number, a file name's hexadecimal included (mesos 3rdparty/stout numify.hpp).
-_NUMBER = re.compile(r"[+-]?(0x[0-9a-f]+(p[+-]?\d+)?|\d+\.?\d*(e[+-]?\d+)?|inf(inity)?|nan)\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(0x[0-9a-f]*(p[+-]?\d*)?|\d+\.?\d*(e[+-]?\d+)?|inf(inity)?|nan)\Z", re.IGNORECASE)
 # What the agent makes a scalar or ranges; the framework asks for the text of such a value and gets an empty one.
 _NO_TEXT = re.compile(r" *(\[|\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\Z)", re.IGNORECASE)
 _LONG_NAME = 31
