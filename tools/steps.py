@@ -239,14 +239,25 @@ def pytest_tally(done: Done) -> Tally:
 def units() -> list[Check]:
     """Unit tests of the collection on each ansible-core; once those of programs that know nothing of Ansible, and those that
     run whole playbooks without a lab: on the newest, as the scenarios run them on the oldest."""
+    others = [wanted for wanted in environments() if wanted != main_environment()]
     newest = environments()[-1]
     # The longest goes first, the shortest last.
     jobs = [
         pytest(f"units: roles ({newest.title})", newest, _units("roles")),
-        *(pytest(f"units ({wanted.title})", wanted, _units("plugins")) for wanted in environments()),
-        pytest("units: benchmarks, lab, tools", main_environment(), *map(_units, ("benchmarks", "lab", "tools"))),
+        *(_plugins(wanted) for wanted in others),
     ]
+    return [*(Check(job, pytest_tally) for job in jobs), *quick()]
+
+
+def quick() -> list[Check]:
+    """What of the unit tests an inner loop needs: the collection's on the main ansible-core, and those that need none."""
+    main = main_environment()
+    jobs = [_plugins(main), pytest("units: benchmarks, lab, tools", main, *map(_units, ("benchmarks", "lab", "tools")))]
     return [Check(job, pytest_tally) for job in jobs]
+
+
+def _plugins(wanted: Environment) -> Job:
+    return pytest(f"units ({wanted.title})", wanted, _units("plugins"))
 
 
 def _units(folder: str) -> str:
@@ -317,7 +328,9 @@ def molecule(name: str, wanted: Environment, *arguments: str) -> Job:
 
 
 # Those that need no lab run together; the patient ones beside those on the lab.
-CHECKS: dict[str, Callable[[], list[Check]]] = {step.__name__: step for step in (units, sanity, conformance, lint)}
+CHECKS: dict[str, Callable[[], list[Check]]] = {
+    step.__name__: step for step in (units, quick, sanity, conformance, lint)
+}
 ON_LAB: dict[str, Callable[[], Iterable[Tally]]] = {step.__name__: step for step in (scenarios, soak)}
 
 

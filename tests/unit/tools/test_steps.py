@@ -101,8 +101,18 @@ def test_what_need_not_run_on_each_core_runs_once(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(steps, "main_environment", lambda: MAIN)
     asked = [_asked(check) for check in steps.units()]
     assert asked == [["roles"], ["plugins"], ["plugins"], ["benchmarks", "lab", "tools"]]
-    folders = {path.name for path in (ROOT / "tests/unit").iterdir() if path.is_dir()} - {"__pycache__"}
+    # Hypothesis leaves a hidden one.
+    folders = {path.name for path in (ROOT / "tests/unit").iterdir() if path.is_dir() and path.name[0] not in "._"}
     assert {folder for folders in asked for folder in folders} | {"simulators"} == folders
+
+
+def test_the_inner_loop_needs_one_core(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(steps, "LOGS", tmp_path)
+    monkeypatch.setattr(steps, "environments", lambda: [MAIN, NEWEST])
+    monkeypatch.setattr(steps, "main_environment", lambda: MAIN)
+    every, quick = ([check.job.name for check in found()] for found in (steps.units, steps.quick))
+    assert every[-len(quick) :] == quick
+    assert [_asked(check) for check in steps.quick()] == [["plugins"], ["benchmarks", "lab", "tools"]]
 
 
 def test_every_simulator_is_tested_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
