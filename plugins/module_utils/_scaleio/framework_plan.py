@@ -505,14 +505,7 @@ def _waits(services: Observation, nodes: Sequence[Node], starts: bool) -> list[S
     timeout = services["wanted"]["timeout"]
     steps = []
     if pending:
-        steps.append(
-            Step(
-                "await_nodes",
-                f"wait until the framework has brought {_counted(len(pending), 'node')} to the final state",
-                {"hosts": [node.hostname for node in pending], "timeout": timeout},
-                effect=False,
-            )
-        )
+        steps.append(await_step([node.hostname for node in pending], timeout))
     if pending or _missing(services, nodes):
         declared = declaration(nodes, services["wanted"])
         count = sum(
@@ -527,6 +520,15 @@ def _waits(services: Observation, nodes: Sequence[Node], starts: bool) -> list[S
             )
         )
     return steps
+
+
+def await_step(hosts: Sequence[str], timeout: float) -> Step:
+    """Wait for the final state of nodes.
+
+    :param hosts: their host names.
+    """
+    sentence = f"wait until the framework has brought {_counted(len(hosts), 'node')} to the final state"
+    return Step("await_nodes", sentence, {"hosts": list(hosts), "timeout": timeout}, effect=False)
 
 
 def _pending(services: Observation, nodes: Sequence[Node]) -> list[Node]:

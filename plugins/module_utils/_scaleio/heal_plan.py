@@ -34,6 +34,7 @@ from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio.framewo
     PLAYBOOK,
     Node,
     Provides,
+    await_step,
     bare_strangers,
     busy_errors,
     consent_errors,
@@ -400,7 +401,7 @@ def _waits(case: _Case) -> list[Step]:
     if not hosts:
         return []
     at_end = case.known and all(case.known.get(host, {}).get("state") == FINAL_STATE for host in hosts)
-    return [*([] if at_end else [release_step(hosts, case.timeout(), {}, None)]), _await_step(case, hosts)]
+    return [*([] if at_end else [release_step(hosts, case.timeout(), {}, None)]), await_step(hosts, case.timeout())]
 
 
 def _releases(case: _Case, active: Sequence[str], halted: Sequence[str]) -> tuple[Step, ...]:
@@ -408,12 +409,7 @@ def _releases(case: _Case, active: Sequence[str], halted: Sequence[str]) -> tupl
     states = {host: case.known[host]["state"] for host in halted}
     hosts = [host for host in active if case.known.get(host, {}).get("state") not in (None, FINAL_STATE)]
     framework = case.services["mesos_framework"]["registered"]
-    return release_step(hosts, case.timeout(), states, framework), _await_step(case, hosts)
-
-
-def _await_step(case: _Case, hosts: Sequence[str]) -> Step:
-    sentence = f"wait until the framework has brought {_counted(len(hosts), 'node')} to the final state"
-    return Step("await_nodes", sentence, {"hosts": list(hosts), "timeout": case.timeout()}, effect=False)
+    return release_step(hosts, case.timeout(), states, framework), await_step(hosts, case.timeout())
 
 
 # -- the gateway -----------------------------------------------------------------------------------------------------------
