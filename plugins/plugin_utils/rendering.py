@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Plan
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.words import counted
 
 
 def render_plan(plans: Mapping[str, Plan]) -> str:
@@ -22,7 +23,7 @@ def render_plan(plans: Mapping[str, Plan]) -> str:
         elif plan.phases:
             steps = sum(len(found) for phase in plan.phases for found in phase.steps.values())
             hosts = {host for phase in plan.phases for host in phase.steps}
-            counts = (_counted(steps, "step"), _counted(len(hosts), "host"), _counted(len(plan.phases), "phase"))
+            counts = (counted(steps, "step"), counted(len(hosts), "host"), counted(len(plan.phases), "phase"))
             lines.append(f"{cluster}: {counts[0]} on {counts[1]} in {counts[2]}")
             for index, phase in enumerate(plan.phases, 1):
                 lines.append(f"  phase {index}: {phase.name}")
@@ -41,7 +42,3 @@ def render_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
         for row in (header, tuple("-" * width for width in widths), *rows)
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Condition, Phase, Step
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.words import counted
 from ansible_collections.holdfast.stateful.plugins.module_utils._marathon import model as marathon_model
 from ansible_collections.holdfast.stateful.plugins.module_utils._marathon import plan as marathon
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework_app, gateway_compare, model
@@ -194,7 +195,7 @@ def consent_errors(nodes: Sequence[Node]) -> list[str]:
         # A confirmation is nothing for a host that is to have attributes.
         way_out = "" if bare == NOT_IN_FORCE else "list each in the host's scaleio_global_pool_devices, or "
         errors.append(
-            f"the framework would take {_counted(len(unasked), 'disk')} that nobody has confirmed ({disks}): {way_out}{instead}"
+            f"the framework would take {counted(len(unasked), 'disk')} that nobody has confirmed ({disks}): {way_out}{instead}"
         )
     return errors
 
@@ -207,9 +208,9 @@ def other_schedulers(services: Observation) -> list[str]:
     if len(registered) <= tasks:
         return []
     which = ", ".join(f"{item['id']} from {item['hostname'] or 'an unknown host'}" for item in registered)
-    has = "has no such app" if app is None else f"runs {_counted(tasks, 'task')} of it"
+    has = "has no such app" if app is None else f"runs {counted(tasks, 'task')} of it"
     return [
-        f"the leading master knows {_counted(len(registered), 'framework')} called {services['mesos_framework']['name']} ({which}),"
+        f"the leading master knows {counted(len(registered), 'framework')} called {services['mesos_framework']['name']} ({which}),"
         f" and Marathon {has} ({name}): stop the scheduler that is not this app's, or name its app in scaleio_framework_app"
     ]
 
@@ -514,7 +515,7 @@ def _waits(services: Observation, nodes: Sequence[Node], starts: bool) -> list[S
         steps.append(
             Step(
                 "await_gateway",
-                f"wait until the gateway shows {_counted(count, 'device')} of {_counted(len(declared), 'host')} as declared",
+                f"wait until the gateway shows {counted(count, 'device')} of {counted(len(declared), 'host')} as declared",
                 {"declared": declared, "timeout": timeout},
                 effect=False,
             )
@@ -527,7 +528,7 @@ def await_step(hosts: Sequence[str], timeout: float) -> Step:
 
     :param hosts: their host names.
     """
-    sentence = f"wait until the framework has brought {_counted(len(hosts), 'node')} to the final state"
+    sentence = f"wait until the framework has brought {counted(len(hosts), 'node')} to the final state"
     return Step("await_nodes", sentence, {"hosts": list(hosts), "timeout": timeout}, effect=False)
 
 
@@ -556,7 +557,7 @@ def release_step(hosts: Sequence[str], timeout: float, halted: Mapping[str, int]
         f"state {after} in place of {state}, {_RELEASE_MEANS[state]}" for state, after in NEXT_STATES.items()
     )
     sentence = (
-        f"let those nodes go on that stay for {RELEASE_SECONDS:g} s where one waits for all ({_counted(len(hosts), 'node')}, as far as"
+        f"let those nodes go on that stay for {RELEASE_SECONDS:g} s where one waits for all ({counted(len(hosts), 'node')}, as far as"
         f" the new scheduler finds them there): {states}"
     )
     return Step("release_nodes", sentence, args)
@@ -608,7 +609,3 @@ def look_step(node: Node, *, before_start: bool = False, idle: bool = False) -> 
     verb = "attach" if node.imperative else "take"
     what = f"look again: the framework will {verb} {', '.join(paths) or 'no disk'}"
     return Step("look_again", what, {}, tuple(requires), effect=False)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

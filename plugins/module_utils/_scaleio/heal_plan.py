@@ -21,6 +21,7 @@ from enum import Enum
 from typing import Any
 
 from ansible_collections.holdfast.stateful.plugins.module_utils._core.convergence import Condition, Phase, Plan, Step
+from ansible_collections.holdfast.stateful.plugins.module_utils._core.words import counted
 from ansible_collections.holdfast.stateful.plugins.module_utils._marathon.model import App
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import framework_app, gateway_compare
 from ansible_collections.holdfast.stateful.plugins.module_utils._scaleio import preview as previews
@@ -557,7 +558,7 @@ def _creation(case: _Case, nodes: Sequence[Node], wanted: Sequence[Finding], cou
             there = case.shown[node.member] | set(paths)
             entry = declaration([node], case.services["wanted"])[node.member]
             shown[node.member] = {**entry, "provides": _only(entry["provides"], there)}
-    sentence = f"wait until the gateway shows this of {_counted(len(shown), 'host')}"
+    sentence = f"wait until the gateway shows this of {counted(len(shown), 'host')}"
     wait = Step("await_gateway", sentence, {"declared": shown, "timeout": case.timeout()}, effect=False)
     phases = [Phase("look at the devices that are added", looks)] if looks else []
     return [*phases, Phase("mend at the gateway", {case.front: (*map(_create_step, wanted), wait)})]
@@ -595,7 +596,3 @@ def _create_step(found: Finding) -> Step:
     after = "/".join(filter(None, (found.domain, found.pool, found.host, found.path)))
     args = {name: getattr(found, name) for name in names}
     return Step(kind, what[found.kind], args, subject="the gateway", after=f"{found.kind} {after}\n")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
